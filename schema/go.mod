@@ -1,0 +1,3 @@
+module github.com/ristmik/ristmik/schema
+
+go 1.26.0
