@@ -1,0 +1,21 @@
+package identifier_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ristmik/ristmik/pkg/identifier"
+)
+
+func TestValidAddress(t *testing.T) {
+	for address, valid := range map[string]bool{
+		"127.0.0.10": true, "2001:db8::1": true, "ss1.example.org": true, "ss1": true, "ss_1.example.org.": true, "õun.example.org": true,
+		"": false, " ": false, "[::1]": false, "fe80::1%eth0": false, "-a.example.org": false, "a-.org": false, "a..org": false,
+		"host name": false, "example.1org": false, "256.1.1.1": false, "a/b": false, "host:4001": false,
+		strings.Repeat("a", 64) + ".org": false, strings.Repeat("a.", 127) + "org": false, strings.Repeat("abc.", 64): false,
+	} {
+		require.Equal(t, valid, identifier.ValidAddress(address), "%q", address)
+	}
+}
