@@ -29,7 +29,7 @@ type Cluster struct {
 const script = `
 set -e
 dir=$1 port=$2
-finish() { pg_ctl -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$dir/data" "$dir/log" "$dir/initdb.log"; }
+finish() { pg_ctl -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; cd /; rm -rf "$dir"; }
 trap finish EXIT
 trap '' INT TERM HUP
 initdb -D "$dir/data" -U ristmik -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; exit 1; }
@@ -115,9 +115,7 @@ func (c *Cluster) DSN() string { return c.dsn }
 // Stop ends the server and removes its data.
 func (c *Cluster) Stop() error {
 	_ = c.keepOpen.Close()
-	err := c.cmd.Wait()
-	_ = os.Remove(c.cmd.Dir)
-	return err
+	return c.cmd.Wait()
 }
 
 func find() (string, error) {
