@@ -63,24 +63,25 @@ func open(t testing.TB, c database.Config, now func() time.Time) *database.DB {
 	return db
 }
 
-// server is the connection string of the test server, found or started once for the whole test binary. A private server is never stopped
-// here: its supervisor does that when this process ends, however it ends.
-var server = sync.OnceValues(func() (string, error) {
+// private is the server of this test binary, started once. It is kept here, because a pipe that nobody refers to is closed by the garbage
+// collector and the end of the pipe stops the server. It is never stopped otherwise: its supervisor does that when this process ends,
+// however it ends.
+var private = sync.OnceValues(cluster.Start)
+
+func server(t testing.TB) string {
+	t.Helper()
 	if dsn := os.Getenv("RISTMIK_TEST_POSTGRES"); dsn != "" {
-		return dsn, nil
+		return dsn
 	}
-	c, err := cluster.Start()
-	if err != nil {
-		return "", err
-	}
-	return c.DSN(), nil
-})
+	c, err := private()
+	require.NoError(t, err)
+	return c.DSN()
+}
 
 // copyTemplate makes a database from a template that was migrated once.
 func copyTemplate(t testing.TB, migrations func(driver string) fs.FS) string {
 	t.Helper()
-	dsn, err := server()
-	require.NoError(t, err)
+	dsn := server(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	admin, err := pgx.Connect(ctx, dsn)

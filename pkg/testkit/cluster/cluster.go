@@ -31,7 +31,7 @@ set -e
 dir=$1 port=$2
 finish() { pg_ctl -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; cd /; rm -rf "$dir"; }
 trap finish EXIT
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 initdb -D "$dir/data" -U ristmik -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; exit 1; }
 cat >>"$dir/data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
