@@ -33,8 +33,8 @@ func (t *Trust) verifyResponse(c *x509.Certificate, issuer link, r *OCSPResponse
 		if err := verifyResponder(c, issuer, r); err != nil {
 			return err
 		}
-		verified = r
-		t.responses.put(key, r)
+		verified = &OCSPResponse{Status: r.Status, ThisUpdate: r.ThisUpdate, NextUpdate: r.NextUpdate, RevokedAt: r.RevokedAt}
+		t.responses.put(key, verified)
 	}
 	err := t.verifyTime(verified, at)
 	if err != nil {
