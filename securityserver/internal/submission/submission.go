@@ -1,0 +1,131 @@
+// Package submission keeps what this server asks of the central server: an intent that is stored before anything is sent, and its outcome
+// after. Between the two a crash or a time-out may leave a question whose answer nobody knows; the global configuration then decides.
+package submission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ristmik/ristmik/pkg/fault"
+	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/request"
+	"github.com/ristmik/ristmik/pkg/soap"
+)
+
+// Outcome is what became of an intent, as stored.
+type Outcome string
+
+// The outcomes. Open is an intent that is being sent, or whose sender died.
+const (
+	Open    Outcome = ""
+	Sent    Outcome = "sent"    // the central server took it
+	Unknown Outcome = "unknown" // it may have arrived; the global configuration decides, or a second try
+	Failed  Outcome = "failed"  // refused, or never sent
+)
+
+// Submission is one management request of this server.
+type Submission struct {
+	ID              int64
+	Kind            request.Type
+	MessageID       string // a UUID: of this intent, in logs
+	Server          identifier.SecurityServerID
+	Client          identifier.ClientID // zero for authentication certificates
+	CertificateHash string              // SHA-256 hex, "" for clients
+	CreatedAt       time.Time
+	SentAt          time.Time // zero until the sender returned
+	RequestID       int64     // of the central server; 0 when it gave none
+	Outcome         Outcome
+	Reason          string // why it failed or is unknown, for people
+}
+
+// Tx is what the package needs of a transaction.
+type Tx interface {
+	// AddSubmission stores an intent and gives its ID. An open intent of the same kind for the same subject is a Conflict.
+	AddSubmission(Submission) (int64, error)
+	FinishSubmission(Submission) error
+	// LastSubmission is the newest one for this client or certificate; ok is false when there is none.
+	LastSubmission(client identifier.ClientID, certificateHash string) (s Submission, ok bool, err error)
+	// AbandonOpenSubmissions turns every open intent into an unknown one and counts them.
+	AbandonOpenSubmissions(reason string) (int, error)
+}
+
+// New makes an intent that has an identity and no outcome.
+func New(rand io.Reader, kind request.Type, server identifier.SecurityServerID) (Submission, error) {
+	id, err := uuid.NewRandomFromReader(rand)
+	if err != nil {
+		return Submission{}, fmt.Errorf("making a message id: %w", err)
+	}
+	return Submission{Kind: kind, MessageID: id.String(), Server: server}, nil
+}
+
+// Unresolved reports that the request may have arrived though nobody confirmed it.
+func (s Submission) Unresolved() bool { return s.Outcome == Open || s.Outcome == Unknown }
+
+// Resolve sets the outcome from what the sender returned. afterUnknown says that the submission before this one had no known outcome: then a
+// refusal because the request is there already means that the first one arrived, and this one counts as sent.
+func (s *Submission) Resolve(requestID int64, err error, afterUnknown bool, now time.Time) {
+	s.SentAt, s.RequestID = now, requestID
+	var refused *soap.Fault
+	switch {
+	case err == nil:
+		s.Outcome = Sent
+	case errors.As(err, &refused):
+		if afterUnknown && alreadyThere(refused.String) {
+			s.Outcome, s.Reason = Sent, refused.String
+			return
+		}
+		s.Outcome, s.Reason = Failed, refused.String
+	case fault.From(err).Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		s.Outcome, s.Reason = Unknown, Describe(err)
+	default:
+		s.Outcome, s.Reason = Failed, Describe(err)
+	}
+}
+
+// alreadyThere are the sentences by which central servers say that they hold this request, or the result of it (UC MEMBER_28 9a and 10a,
+// UC MEMBER_30 4a and 5a; the codes are X-Road 7's, which stand in the text of its faults).
+func alreadyThere(text string) bool {
+	for _, known := range []string{"has already been submitted", "already been registered as a client", "already submitted for registration",
+		"already registered", "management_request_exists", "management_request_client_already_registered",
+		"management_request_security_server_exists"} {
+		if strings.Contains(text, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// Describe is the sentence about an error that a person may read.
+func Describe(err error) string {
+	var refused *soap.Fault
+	if errors.As(err, &refused) {
+		return refused.String
+	}
+	return fault.From(err).Message
+}
+
+// Refusal is the fault for a request that was not taken: "Failed to send registration request: X" (UC MEMBER_48 3-5a, UC MEMBER_52 4-6a). A
+// SOAP fault keeps its code behind "core."; everything else is management_request_sending_failed.
+func Refusal(what string, err error) *fault.Error {
+	var refused *soap.Fault
+	if errors.As(err, &refused) {
+		return fault.Wrap(err, fault.Internal, "core."+refused.Code, "Failed to send %s request: %s", what, refused.String).With(refused.String)
+	}
+	kind := fault.Internal
+	if fault.From(err).Kind == fault.Unavailable {
+		kind = fault.Unavailable
+	}
+	return fault.Wrap(err, kind, "management_request_sending_failed", "Failed to send %s request: %s", what, Describe(err)).With(Describe(err))
+}
+
+// String names the submission in logs.
+func (s Submission) String() string {
+	return string(s.Kind) + " " + s.MessageID + " (request " + strconv.FormatInt(s.RequestID, 10) + ")"
+}
