@@ -98,7 +98,9 @@ func (s *Store) Keys(ctx context.Context) (list []auth.Key, err error) {
 }
 
 // KeyByID gives one key.
-func (s *Store) KeyByID(ctx context.Context, id int64) (auth.Key, error) { return s.key(ctx, "id = ?", id) }
+func (s *Store) KeyByID(ctx context.Context, id int64) (auth.Key, error) {
+	return s.key(ctx, "id = ?", id)
+}
 
 // KeyByHash gives the key with this hash of its value.
 func (s *Store) KeyByHash(ctx context.Context, hash string) (auth.Key, error) {
