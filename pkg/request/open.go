@@ -185,9 +185,17 @@ func (p *parcel) checkSignature(part soap.Part, c *x509.Certificate, text string
 	return nil
 }
 
-// checkSigner verifies a signing certificate and learns whom it names. Its issuer must be listed itself: no chain travels with a request.
+// checkIssued verifies the path to an approved certification service. No chain travels with a request: the issuer must be listed.
+func (p *parcel) checkIssued(c *x509.Certificate) error {
+	if err := p.trust.VerifyIssued(c, p.at); err != nil {
+		return err
+	}
+	return p.trust.VerifyChain(c, nil, p.at)
+}
+
+// checkSigner verifies a signing certificate and learns whom it names.
 func (p *parcel) checkSigner(c *x509.Certificate, ocsp []byte, text string) error {
-	if err := p.trust.VerifyChain(c, nil, p.at); err != nil {
+	if err := p.checkIssued(c); err != nil {
 		return invalidCertificate(err, text)
 	}
 	if !certificate.IsSigning(c) {
@@ -206,7 +214,7 @@ func (p *parcel) checkSigner(c *x509.Certificate, ocsp []byte, text string) erro
 // checkAuthentication verifies an authentication certificate. It has no OCSP response yet: it is not active before it is registered.
 func (p *parcel) checkAuthentication(c *x509.Certificate) error {
 	const text = "Authentication certificate is invalid"
-	if err := p.trust.VerifyChain(c, nil, p.at); err != nil {
+	if err := p.checkIssued(c); err != nil {
 		return invalidCertificate(err, text)
 	}
 	if !certificate.IsAuthentication(c) {

@@ -33,7 +33,8 @@ func CheckRequestHash(response *Header, request []byte) error {
 }
 
 // InsertRequestHash gives the response with the hash of the request right after the header's id, with that element's prefix and
-// attributes and the white space before it. A hash that stands in the response already is dropped; everything else is copied, under a fresh
+// attributes and the white space before it. A hash that stands in the response already is dropped with the
+// white space before it; everything else is copied, under a fresh
 // XML declaration and with a newline at the end. The response must pass Parse's checks.
 func InsertRequestHash(response []byte, request []byte) ([]byte, error) {
 	m, err := parse(response)
@@ -51,7 +52,7 @@ func InsertRequestHash(response []byte, request []byte) ([]byte, error) {
 	for _, el := range l.headerChildren {
 		switch {
 		case el.is(Namespace, "requestHash"):
-			out = append(out, l.text[copied:el.start]...)
+			out = append(out, bytes.TrimRight(l.text[copied:el.start], " \t\r\n")...)
 			copied = el.end
 		case el.is(Namespace, "id"):
 			out = append(out, l.text[copied:el.end]...)

@@ -323,6 +323,9 @@ func matches(buffer, delimiter []byte, end bool) answer {
 }
 
 func broken(err error, text string) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // io.EOF means a good end to those who read parts
+	}
 	return fault.Wrap(err, fault.Invalid, "mime_parsing_failed", "Malformed multipart message: %s", text)
 }
 
