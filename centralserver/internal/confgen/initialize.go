@@ -1,0 +1,108 @@
+package confgen
+
+import (
+	"context"
+
+	"github.com/ristmik/ristmik/centralserver/internal/registry"
+	"github.com/ristmik/ristmik/pkg/audit"
+	"github.com/ristmik/ristmik/pkg/fault"
+	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/token"
+)
+
+// InitializationStatus tells the set-up screen what is there.
+type InitializationStatus struct {
+	Instance         string
+	Address          string
+	TokenInitialized bool
+}
+
+// InitializationStatus reads what has been initialized so far.
+func (s *Service) InitializationStatus(ctx context.Context) (InitializationStatus, error) {
+	var status InitializationStatus
+	err := s.store.View(ctx, func(tx Tx) error {
+		p, err := readParameters(tx)
+		if err != nil {
+			return err
+		}
+		sealed, err := tx.Token()
+		status = InitializationStatus{p.instance, p.address, sealed != nil}
+		return err
+	})
+	return status, err
+}
+
+// Initialize names the instance and the server and makes the software token, once. The token is left logged in.
+func (s *Service) Initialize(ctx context.Context, instance, address, pin string) error {
+	audit.Put(ctx, "centralServerAddress", address)
+	audit.Put(ctx, "instanceIdentifier", instance)
+	audit.Put(ctx, "haNode", nil)
+	fields := map[string][]string{}
+	if reason := identifier.Part(instance); reason != "" {
+		fields["initialServerConfDto.instanceIdentifier"] = []string{reason}
+	}
+	if !identifier.ValidAddress(address) {
+		fields["initialServerConfDto.centralServerAddress"] = []string{"ValidHostAddress"}
+	}
+	if len(fields) > 0 {
+		return &fault.Error{Kind: fault.Invalid, Code: "validation_failure", Message: "Validation failure", Fields: fields}
+	}
+	// Sealing derives a key from the PIN, which takes a while: it does not belong inside the transaction.
+	sealed, err := token.Initialize(s.config.Rand, pin)
+	if err != nil {
+		return err
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		existing, err := tx.Token()
+		if err != nil {
+			return err
+		}
+		if existing != nil {
+			return fault.New(fault.Conflict, "init_already_initialized", "Central server is already initialized")
+		}
+		if err := tx.SaveToken(sealed); err != nil {
+			return err
+		}
+		for key, value := range defaults {
+			if err := tx.SetParameter(key, value); err != nil {
+				return err
+			}
+		}
+		if err := tx.SetParameter(registry.ParameterInstance, instance); err != nil {
+			return err
+		}
+		if err := tx.SetParameter(registry.ParameterAddress, address); err != nil {
+			return err
+		}
+		return tx.EnsureGroup(registry.OwnersGroup, registry.OwnersGroupDescription)
+	})
+	if err != nil {
+		return err
+	}
+	session, err := token.Unlock(sealed, pin)
+	if err != nil {
+		return err
+	}
+	s.setSession(session)
+	return nil
+}
+
+// SetAddress changes the central server's address and re-creates both anchors (GCONF_15/16).
+func (s *Service) SetAddress(ctx context.Context, address string) error {
+	audit.Put(ctx, "centralServerAddress", address)
+	if !identifier.ValidAddress(address) {
+		return &fault.Error{Kind: fault.Invalid, Code: "validation_failure", Message: "Central server address must be DNS name or IP address",
+			Fields: map[string][]string{"serverAddressDto.centralServerAddress": {"ValidHostAddress"}}}
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.SetParameter(registry.ParameterAddress, address); err != nil {
+			return err
+		}
+		for _, source := range SourceTypes {
+			if err := s.recreateAnchor(tx, source); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,33 @@
+-- +goose Up
+
+-- The software token: one, sealed under its PIN.
+CREATE TABLE software_token (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    sealed     BLOB NOT NULL,
+    created_at DATETIME NOT NULL
+);
+
+CREATE TABLE configuration_signing_key (
+    id          TEXT PRIMARY KEY,
+    source_type TEXT NOT NULL CONSTRAINT configuration_signing_key_source CHECK (source_type IN ('INTERNAL', 'EXTERNAL')),
+    label       TEXT NOT NULL,
+    algorithm   TEXT NOT NULL CONSTRAINT configuration_signing_key_algorithm CHECK (algorithm IN ('RSA', 'EC')),
+    sealed      BLOB NOT NULL,
+    certificate BLOB NOT NULL,
+    active      BOOLEAN NOT NULL,
+    created_at  DATETIME NOT NULL
+);
+-- One key of a source signs.
+CREATE UNIQUE INDEX configuration_signing_key_active ON configuration_signing_key (source_type) WHERE active;
+
+CREATE TABLE configuration_anchor (
+    source_type  TEXT PRIMARY KEY CONSTRAINT configuration_anchor_source CHECK (source_type IN ('INTERNAL', 'EXTERNAL')),
+    anchor       BLOB NOT NULL,
+    hash         TEXT NOT NULL,
+    generated_at DATETIME NOT NULL
+);
+
+-- +goose Down
+DROP TABLE configuration_anchor;
+DROP TABLE configuration_signing_key;
+DROP TABLE software_token;
