@@ -21,15 +21,16 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/ristmik/ristmik/pkg/audit"
+	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/fault"
+	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/request"
 	"github.com/ristmik/ristmik/pkg/soap"
 )
 
 const (
-	bodyLimit     = 50 << 10 // bytes; X-Road's own limit for both doors
-	contentType   = "text/xml; charset=UTF-8"
-	burstAsMinute = 1 // the bucket holds one minute's worth of requests
+	bodyLimit   = 50 << 10 // bytes; X-Road's own limit for both doors
+	contentType = "text/xml; charset=UTF-8"
 )
 
 // Submit hands a verified request to the rules and gives the identifier it was saved under.
@@ -37,10 +38,11 @@ type Submit func(ctx context.Context, r *request.Request) (int64, error)
 
 // Config is what both SOAP doors need.
 type Config struct {
-	Verifier  *request.Verifier
-	Valid     func() error // the server's own configuration is valid
+	Snapshot  func() *globalconf.Snapshot // the configuration that this server published last; nil before the first
 	Submit    Submit
+	Refused   func(ctx context.Context, err error) // writes the audit record of a verified request that the rules refused
 	PerMinute int // requests a client address may send in a minute
+	Now       func() time.Time
 	Log       *zap.Logger
 }
 
@@ -71,7 +73,7 @@ func (c Config) door(accepts func(request.Type) bool, paths ...string) http.Hand
 
 func (c Config) limiter() echo.MiddlewareFunc {
 	store := middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
-		Rate: float64(rate.Every(time.Minute / time.Duration(c.PerMinute))), Burst: c.PerMinute * burstAsMinute, ExpiresIn: 3 * time.Minute,
+		Rate: rate.Every(time.Minute / time.Duration(c.PerMinute)), Burst: c.PerMinute, ExpiresIn: 3 * time.Minute,
 	})
 	return middleware.RateLimiterWithConfig(middleware.RateLimiterConfig{
 		Store:               store,
@@ -103,8 +105,9 @@ func (c Config) serve(ctx echo.Context, accepts func(request.Type) bool) error {
 }
 
 func (c Config) handle(ctx echo.Context, accepts func(request.Type) bool) ([]byte, error) {
-	if err := c.Valid(); err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "global_conf_outdated", "Global configuration is not valid")
+	verifier, err := c.verifier()
+	if err != nil {
+		return nil, err
 	}
 	incoming := ctx.Request()
 	body, err := io.ReadAll(http.MaxBytesReader(ctx.Response(), incoming.Body, bodyLimit))
@@ -114,7 +117,7 @@ func (c Config) handle(ctx echo.Context, accepts func(request.Type) bool) ([]byt
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "io_error", "Could not read the request")
 	}
-	opened, err := c.Verifier.Open(body, incoming.Header.Get("Content-Type"))
+	opened, err := verifier.Open(body, incoming.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,25 @@ func (c Config) handle(ctx echo.Context, accepts func(request.Type) bool) ([]byt
 	})
 	id, err := c.Submit(scope, &opened.Request)
 	if err != nil {
+		c.Refused(scope, err)
 		return nil, err
 	}
 	return request.Response(opened, id)
+}
+
+// verifier believes what this server itself has published. Without a valid configuration nobody can be believed.
+func (c Config) verifier() (*request.Verifier, error) {
+	snapshot := c.Snapshot()
+	if snapshot == nil {
+		return nil, fault.New(fault.Unavailable, "global_conf_outdated", "Global configuration is not valid")
+	}
+	if err := snapshot.Valid(c.Now()); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "global_conf_outdated", "Global configuration is not valid")
+	}
+	return &request.Verifier{
+		Trust:    func() (*certificate.Trust, error) { return snapshot.Trust(snapshot.Instance()) },
+		Instance: snapshot.Instance(),
+		Provider: snapshot.Private().ManagementService.Provider,
+		Now:      c.Now,
+	}, nil
 }
