@@ -86,7 +86,10 @@ var (
 	}
 )
 
-var costTypes = []string{"FREE", "PAID", "UNDEFINED"}
+var (
+	costTypes  = []string{"FREE", "PAID", "UNDEFINED"}
+	csrFormats = []string{"PEM", "DER"}
+)
 
 // sharedDecoder adds what the document as a whole must keep: the ids that servers refer to.
 type sharedDecoder struct {
@@ -178,7 +181,7 @@ func (d *sharedDecoder) approvedCA(a *ApprovedCA) error {
 		case "certificateProfileInfo":
 			return d.string(&a.CertificateProfile)
 		case "defaultCsrFormat":
-			return d.oneOf(&a.DefaultCSRFormat, "PEM", "DER")
+			return d.oneOf(&a.DefaultCSRFormat, csrFormats...)
 		default:
 			a.ACME = &ACMEServer{}
 			return d.acme(a.ACME)

@@ -21,7 +21,7 @@ func EncodeShared(version int, p *SharedParameters) ([]byte, error) {
 	if version >= 3 && len(p.Sources) == 0 {
 		return nil, fmt.Errorf("writing shared parameters: no configuration source")
 	}
-	w := &sharedWriter{writer{dst: make([]byte, 0, 1<<16)}, version, map[identifier.ClientID]int{}}
+	w := &sharedWriter{writer{dst: make([]byte, 0, 1<<16)}, version, p.InstanceIdentifier, map[identifier.ClientID]int{}}
 	w.open("conf", declareIdentifiers)
 	w.text("instanceIdentifier", p.InstanceIdentifier)
 	if version >= 3 {
@@ -86,8 +86,9 @@ func EncodePrivate(version int, p *PrivateParameters) ([]byte, error) {
 
 type sharedWriter struct {
 	writer
-	version int
-	ids     map[identifier.ClientID]int // member by member, each followed by its subsystems
+	version  int
+	instance string
+	ids      map[identifier.ClientID]int // member by member, each followed by its subsystems
 }
 
 func (w *sharedWriter) source(s *Source) {
@@ -108,7 +109,7 @@ func (w *sharedWriter) approvedCA(a *ApprovedCA) {
 	}
 	w.text("certificateProfileInfo", a.CertificateProfile)
 	if w.version >= 6 {
-		w.optional("defaultCsrFormat", a.DefaultCSRFormat)
+		w.oneOf("defaultCsrFormat", a.DefaultCSRFormat, csrFormats)
 	}
 	if a.ACME != nil && w.version >= 3 {
 		w.start("acmeServer")
@@ -133,7 +134,7 @@ func (w *sharedWriter) ca(name string, c *CA) {
 			w.binary("cert", r.Certificate)
 		}
 		if w.version >= 6 {
-			w.optional("costType", r.CostType)
+			w.oneOf("costType", r.CostType, costTypes)
 		}
 		w.end("ocsp")
 	}
@@ -146,7 +147,7 @@ func (w *sharedWriter) approvedTSA(t *ApprovedTSA) {
 	w.text("url", t.URL)
 	w.binary("cert", t.Certificate)
 	if w.version >= 6 {
-		w.optional("costType", t.CostType)
+		w.oneOf("costType", t.CostType, costTypes)
 	}
 	w.end("approvedTSA")
 }
@@ -173,6 +174,9 @@ func (w *sharedWriter) member(m *Member) {
 func (w *sharedWriter) assign(client identifier.ClientID) int {
 	if _, exists := w.ids[client]; exists {
 		w.fail(fmt.Errorf("%s occurs twice", client))
+	}
+	if client.Instance() != w.instance {
+		w.fail(fmt.Errorf("%s is not of instance %s", client, w.instance))
 	}
 	id := len(w.ids)
 	w.ids[client] = id

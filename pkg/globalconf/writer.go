@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -66,6 +67,14 @@ func (w *writer) optional(name, value string) {
 	if value != "" {
 		w.text(name, value)
 	}
+}
+
+// oneOf writes an optional element that has a closed set of values.
+func (w *writer) oneOf(name, value string, values []string) {
+	if value != "" && !slices.Contains(values, value) {
+		w.fail(fmt.Errorf("%q is not a value of %s", value, name))
+	}
+	w.optional(name, value)
 }
 
 func (w *writer) reference(name string, id int) {
