@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
+	"github.com/ristmik/ristmik/centralserver/internal/trust"
 	"github.com/ristmik/ristmik/pkg/audit"
 	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/fault"
@@ -74,8 +75,8 @@ func checkAuthCertReg(tx Tx, in *submission) error {
 		} else if owner == nil {
 			return fault.New(fault.NotFound, "management_request_server_owner_not_found", "%sMember '%s' not found", in.authCertPrefix(), in.Server.Owner())
 		}
-		if at := tx.Now(); at.Before(parsed.NotBefore) || at.After(parsed.NotAfter) {
-			return fault.New(fault.Invalid, "management_request_invalid_auth_certificate", importFailed+"The certificate is not valid at this time.")
+		if err := verifyIssued(tx, in.Server.Instance(), parsed); err != nil {
+			return err
 		}
 	}
 	if known, err := tx.Certificate(hashOf(parsed.Raw)); err != nil {
@@ -113,6 +114,22 @@ func authCertificate(file []byte) (*x509.Certificate, error) {
 		return nil, fault.New(fault.Invalid, "management_request_invalid_auth_certificate", importFailed+"This certificate cannot be used for authentication.")
 	}
 	return parsed, nil
+}
+
+// verifyIssued refuses a certificate of an unknown issuer, a forged one, and one that is not valid now.
+func verifyIssued(tx Tx, instance string, c *x509.Certificate) error {
+	services, err := tx.CertificationServices()
+	if err != nil {
+		return err
+	}
+	approved, err := trust.Build(instance, services)
+	if err != nil {
+		return err
+	}
+	if err := approved.VerifyIssued(c, tx.Now()); err != nil {
+		return fault.Wrap(err, fault.Invalid, "management_request_invalid_auth_certificate", "%s%s", importFailed, fault.From(err).Message)
+	}
+	return nil
 }
 
 // approveAuthCert saves the server, if it is new, and the certificate (UC MEMBER_36).

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
+	"github.com/ristmik/ristmik/centralserver/internal/trust"
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/pkg/request"
@@ -86,6 +87,7 @@ type Requests interface {
 // Tx is a transaction on requests and registry.
 type Tx interface {
 	registry.Tx
+	trust.Reader
 	Requests
 }
 

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ristmik/ristmik/centralserver/internal/registry"
+	"github.com/ristmik/ristmik/pkg/identifier"
+)
+
+type serverRow struct {
+	Key                    parts `gorm:"embedded"`
+	OwnerName              string
+	Address                string
+	InMaintenanceMode      bool
+	MaintenanceModeMessage string
+	CreatedAt, UpdatedAt   time.Time
+}
+
+func toServer(r serverRow) (registry.Server, error) {
+	id, err := r.Key.server()
+	return registry.Server{ID: id, OwnerName: r.OwnerName, Address: r.Address, InMaintenance: r.InMaintenanceMode,
+		MaintenanceMessage: r.MaintenanceModeMessage, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}, err
+}
+
+const (
+	serverColumns = `i.instance, i.member_class, i.member_code, i.server_code, o.name AS owner_name, s.address, s.in_maintenance_mode,
+		s.maintenance_mode_message, s.created_at, s.updated_at`
+	serverTables = "security_server s JOIN identifier i ON i.id = s.identifier_id JOIN member o ON o.id = s.owner_id"
+	serverByKey  = "(SELECT s.id FROM security_server s JOIN identifier i ON i.id = s.identifier_id WHERE " + matching + ")"
+	memberByKey  = "(SELECT m.id FROM member m JOIN identifier i ON i.id = m.identifier_id WHERE " + matching + ")"
+)
+
+// Server gives a registered server, nil when it is not registered.
+func (t *Tx) Server(id identifier.SecurityServerID) (*registry.Server, error) {
+	list, err := all(t.tx.DB().Raw("SELECT "+serverColumns+" FROM "+serverTables+" WHERE "+matching, serverKey(id)...), toServer)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+var serverOrder = map[string]string{
+	"owner_name": "lower(o.name)", "server_id.member_class": "lower(i.member_class)", "server_id.member_code": "lower(i.member_code)",
+	"server_id.server_code": "lower(i.server_code)",
+}
+
+// Servers lists the registered servers.
+func (t *Tx) Servers(text string, p registry.Paging) (registry.Page[registry.Server], error) {
+	var c conditions
+	if text != "" {
+		c.add(`(lower(i.server_code) LIKE ? ESCAPE '!' OR lower(o.name) LIKE ? ESCAPE '!' OR lower(i.member_class) LIKE ? ESCAPE '!'
+			OR lower(i.member_code) LIKE ? ESCAPE '!')`, like(text), like(text), like(text), like(text))
+	}
+	return page(t, serverTables, serverColumns, c, serverOrder, "s.id", p, toServer)
+}
+
+// ServersOwnedBy lists a member's servers by code.
+func (t *Tx) ServersOwnedBy(member identifier.ClientID) ([]registry.Server, error) {
+	return all(t.tx.DB().Raw("SELECT "+serverColumns+" FROM "+serverTables+" WHERE s.owner_id = "+memberByKey+" ORDER BY i.server_code", clientKey(member)...), toServer)
+}
+
+// ServersUsedBy lists the servers that have the member or its subsystems as clients.
+func (t *Tx) ServersUsedBy(member identifier.ClientID) ([]registry.Server, error) {
+	return all(t.tx.DB().Raw("SELECT "+serverColumns+" FROM "+serverTables+` WHERE EXISTS (SELECT 1 FROM server_client r
+		LEFT JOIN subsystem u ON u.id = r.subsystem_id WHERE r.server_id = s.id AND COALESCE(u.member_id, r.member_id) = `+memberByKey+
+		") ORDER BY i.member_class, i.member_code, i.server_code", clientKey(member)...), toServer)
+}
+
+// AddServer inserts a server of an existing member.
+func (t *Tx) AddServer(server identifier.SecurityServerID, address string) error {
+	id, err := t.identify(serverKey(server))
+	if err != nil {
+		return err
+	}
+	return one(t.tx.DB().Exec(`INSERT INTO security_server (identifier_id, owner_id, address, created_at, updated_at)
+		SELECT ?, m.id, ?, ?, ? FROM member m JOIN identifier i ON i.id = m.identifier_id WHERE `+matching,
+		append([]any{id, address, t.Now(), t.Now()}, clientKey(server.Owner())...)...))
+}
+
+// SetServerAddress changes a server's address.
+func (t *Tx) SetServerAddress(server identifier.SecurityServerID, address string) error {
+	return one(t.tx.DB().Exec("UPDATE security_server SET address = ?, updated_at = ? WHERE id = "+serverByKey,
+		append([]any{address, t.Now()}, serverKey(server)...)...))
+}
+
+// RemoveServer deletes a server that has no clients and certificates left.
+func (t *Tx) RemoveServer(server identifier.SecurityServerID) error {
+	return one(t.tx.DB().Exec("DELETE FROM security_server WHERE id = "+serverByKey, serverKey(server)...))
+}
