@@ -2,6 +2,7 @@ package hashchain_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,6 +27,8 @@ func message(d signature.Digest, number, parts int) []hashchain.Input {
 	}
 	return inputs
 }
+
+func digestText(in hashchain.Input) string { return base64.StdEncoding.EncodeToString(in.Digest) }
 
 func TestEveryMessageOfABatchHasItsOwnChain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -108,6 +111,10 @@ func TestVerifyRefuses(t *testing.T) {
 		"another namespace":        {strings.Replace(chain, hashchain.Namespace, "urn:x", 1), result, parts, "malformed_hash_chain", "Parsing hash chain failed"},
 		"too many values": {strings.Replace(chain, `<ns2:HashStep id="STEP0">`,
 			`<ns2:HashStep id="STEP0">`+strings.Repeat(`<ns2:StepRef URI="#STEP1"/>`, 10_001), 1), result, parts, "malformed_hash_chain", "Parsing hash chain failed"},
+		"comment": {strings.Replace(chain, `<DigestValue>`, `<!-- --><DigestValue>`, 1), result, parts, "malformed_hash_chain", "Parsing hash chain failed"},
+		"text":    {strings.Replace(chain, `</ns2:HashStep>`, `x</ns2:HashStep>`, 1), result, parts, "malformed_hash_chain", "Parsing hash chain failed"},
+		"other digest shown": {strings.Replace(chain, digestText(parts[1]), digestText(parts[2]), 1), result, parts, "invalid_hash_chain_ref",
+			"Invalid digest value in hash chain reference to /attachment1"},
 		"document type": {`<!DOCTYPE x>` + chain, result, parts, "malformed_hash_chain", "Parsing hash chain failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type value struct {
 	kind   kind
 	uri    string           // of stepRef and dataRef
 	digest signature.Digest // its own, or the chain's
-	value  []byte           // of hashValue
+	value  []byte           // of hashValue and dataRef
 }
 
 type chain struct{ steps map[string][]value }
@@ -161,7 +161,26 @@ func readRoot(data []byte, local string) (*etree.Element, error) {
 	if !xmlsafe.Is(root, Namespace, local) {
 		return nil, fmt.Errorf("root is %q", root.Tag)
 	}
-	return root, nil
+	return root, checkContent(root)
+}
+
+// checkContent refuses what no chain holds: comments, processing instructions, and text anywhere but in digest values.
+func checkContent(el *etree.Element) error {
+	for _, token := range el.Child {
+		switch t := token.(type) {
+		case *etree.Element:
+			if err := checkContent(t); err != nil {
+				return err
+			}
+		case *etree.CharData:
+			if el.Tag != "DigestValue" && strings.TrimSpace(t.Data) != "" {
+				return fmt.Errorf("text in %q", el.Tag)
+			}
+		default:
+			return fmt.Errorf("neither element nor text in %q", el.Tag)
+		}
+	}
+	return nil
 }
 
 func algorithm(el *etree.Element) (signature.Digest, error) {

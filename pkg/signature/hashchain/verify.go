@@ -10,12 +10,13 @@ import (
 )
 
 // Verify checks that the chain leads from all inputs to the result. A DataRef takes the digest of the input with its name, never the one it
-// carries itself. All faults have codes under malformed_signature:
+// carries itself, and data that is no input is refused. All faults have codes under malformed_signature:
 //
 //   - malformed_hash_chain "Parsing hash chain failed", or "Invalid hash step URI: …" for a step that does not exist, or leads back to itself;
 //   - invalid_reference "Cannot resolve URI: …" for data or a chain that is not given;
 //   - invalid_hash_chain "Hash chain result does not match hash chain calculation";
-//   - hashchain_unused_inputs "Some inputs were not referenced by hash chain: …".
+//   - hashchain_unused_inputs "Some inputs were not referenced by hash chain: …";
+//   - invalid_hash_chain_ref "Invalid digest value in hash chain reference to …" for a chain that is right but shows other digests.
 func Verify(chain, result []byte, inputs []Input) error {
 	c, err := parseChain(chain)
 	if err != nil {
@@ -44,7 +45,16 @@ func Verify(chain, result []byte, inputs []Input) error {
 	if !bytes.Equal(r.digest.Sum(list), r.value) {
 		return refuse("invalid_hash_chain", "Hash chain result does not match hash chain calculation")
 	}
-	return w.unused(inputs)
+	if err := w.unused(inputs); err != nil {
+		return err
+	}
+	if w.unresolved != "" {
+		return refuse("invalid_reference", "Cannot resolve URI: %s", w.unresolved)
+	}
+	if w.differing != "" {
+		return refuse("invalid_hash_chain_ref", "Invalid digest value in hash chain reference to %s", w.differing)
+	}
+	return nil
 }
 
 type input struct {
@@ -54,10 +64,12 @@ type input struct {
 
 // walk is one calculation of a chain.
 type walk struct {
-	chain    *chain
-	document string // the name by which the result calls the chain
-	inputs   map[string]*input
-	steps    map[string][]byte // DER by step id; nil while the step is being calculated
+	chain      *chain
+	document   string // the name by which the result calls the chain
+	inputs     map[string]*input
+	steps      map[string][]byte // DER by step id; nil while the step is being calculated
+	unresolved string            // the first data that is no input; a chain with one never verifies, but says first what else is wrong
+	differing  string            // the first data whose digest in the chain is not that of the input
 }
 
 // step calculates the DER list of the step with this URI.
@@ -102,9 +114,15 @@ func (w *walk) value(v value) ([]byte, error) {
 	}
 	in := w.inputs[v.uri]
 	if in == nil {
-		return nil, refuse("invalid_reference", "Cannot resolve URI: %s", v.uri)
+		if w.unresolved == "" {
+			w.unresolved = v.uri
+		}
+		return v.value, nil
 	}
 	in.used = true
+	if w.differing == "" && !bytes.Equal(in.digest, v.value) {
+		w.differing = v.uri
+	}
 	return in.digest, nil
 }
 

@@ -54,7 +54,10 @@ func Parse(xml []byte) (*Signature, error) {
 		return nil, err
 	}
 	s := &Signature{}
-	return s, s.parse(el)
+	if err := s.parse(el); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // findSignature gives the root itself, or the first and only child node of an ASiC root.

@@ -111,7 +111,7 @@ func binary(el *etree.Element) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("Element %q holds elements", el.Tag)
 	}
-	data, err := base64.StdEncoding.DecodeString(strings.Map(func(r rune) rune {
+	data, err := base64.StdEncoding.Strict().DecodeString(strings.Map(func(r rune) rune {
 		switch r {
 		case ' ', '\t', '\r', '\n':
 			return -1
