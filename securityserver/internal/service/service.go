@@ -1,0 +1,120 @@
+// Package service keeps what this server's clients offer: service descriptions, their services, and who may call them. The proxies look up
+// addresses and access rights here.
+package service
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ristmik/ristmik/pkg/globalconf"
+	"github.com/ristmik/ristmik/pkg/identifier"
+)
+
+// WSDL is the one type of description that is known.
+const WSDL = "WSDL"
+
+const (
+	defaultTimeout = 60 // seconds
+	maxTimeout     = 1000
+	outOfOrder     = "Out of order" // the notice of a description that nobody has enabled yet
+)
+
+// Description is a document that describes services of a client.
+type Description struct {
+	ID             int64
+	Client         identifier.ClientID
+	Type, URL      string
+	Disabled       bool
+	DisabledNotice string // shown to callers while disabled
+	RefreshedAt    time.Time
+	Services       []Service
+}
+
+// Service is one operation.
+type Service struct {
+	ID                   int64 // of the row
+	DescriptionID        int64
+	Client               identifier.ClientID
+	Code, Version, Title string
+	URL                  string
+	Timeout              int  // seconds, 0 to 1000
+	TLSAuth              bool // an https service must show one of the client's internal TLS certificates
+}
+
+// FullCode is code.version, or the code alone.
+func (s Service) FullCode() string {
+	if s.Version == "" {
+		return s.Code
+	}
+	return s.Code + "." + s.Version
+}
+
+// Subject is who may hold an access right: a subsystem, or a global group.
+type Subject struct {
+	Subsystem identifier.ClientID
+	Group     identifier.GlobalGroupID
+}
+
+// IsGroup tells groups from subsystems.
+func (s Subject) IsGroup() bool { return s.Subsystem.IsZero() }
+
+// Encoded is the identifier of the REST interface.
+func (s Subject) Encoded() string {
+	if s.IsGroup() {
+		return s.Group.Encoded()
+	}
+	return s.Subsystem.Encoded()
+}
+
+// Right lets a subject call a service code of a client, in all versions.
+type Right struct {
+	Client      identifier.ClientID
+	ServiceCode string
+	Subject     Subject
+	GivenAt     time.Time
+}
+
+// Conf gives the newest global configuration, nil before the first.
+type Conf interface {
+	Current() *globalconf.Snapshot
+}
+
+// Rows are descriptions and services in a transaction.
+type Rows interface {
+	HasClient(id identifier.ClientID) error // NotFound client_not_found
+	Descriptions() ([]Description, error)   // with their services
+	AddDescription(d Description) (int64, error)
+	SaveDescription(d Description) error // disabled and notice
+	DeleteDescription(id int64) error
+	SaveService(s Service) error // URL, timeout and TLS check
+}
+
+// RightRows are access rights in a transaction.
+type RightRows interface {
+	Rights() ([]Right, error)
+	AddRight(r Right) error
+	DeleteRight(r Right) error
+}
+
+// Tx is one transaction.
+type Tx interface {
+	Rows
+	RightRows
+	Audit(ctx context.Context) error
+}
+
+// Store runs transactions. Generation changes with every committed Update.
+type Store interface {
+	View(ctx context.Context, fn func(tx Tx) error) error
+	Update(ctx context.Context, fn func(tx Tx) error) error
+	Generation() uint64
+}
+
+// Config is what Services needs.
+type Config struct {
+	Store Store
+	Conf  Conf
+	HTTP  *http.Client // for descriptions
+	Now   func() time.Time
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ristmik/ristmik/pkg/database"
+	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/request"
+	"github.com/ristmik/ristmik/securityserver/internal/submission"
+)
+
+type submissionRow struct {
+	ID              int64
+	Kind            string
+	MessageID       string
+	Server          string
+	Client          string
+	CertificateHash string
+	CreatedAt       time.Time
+	SentAt          *time.Time
+	RequestID       *int64
+	Outcome         string
+	Reason          string
+}
+
+func (submissionRow) TableName() string { return "request_submission" }
+
+func (r submissionRow) toSubmission() (submission.Submission, error) {
+	server, err := identifier.ParseSecurityServerID(r.Server)
+	if err != nil {
+		return submission.Submission{}, err
+	}
+	client, err := parseMember(r.Client)
+	if err != nil {
+		return submission.Submission{}, err
+	}
+	s := submission.Submission{ID: r.ID, Kind: request.Type(r.Kind), MessageID: r.MessageID, Server: server, Client: client,
+		CertificateHash: r.CertificateHash, CreatedAt: r.CreatedAt, Outcome: submission.Outcome(r.Outcome), Reason: r.Reason}
+	if r.SentAt != nil {
+		s.SentAt = *r.SentAt
+	}
+	if r.RequestID != nil {
+		s.RequestID = *r.RequestID
+	}
+	return s, nil
+}
+
+// AddSubmission stores an intent; an open one of the same kind for the same subject is Conflict action_not_possible.
+func (tx Tx) AddSubmission(s submission.Submission) (int64, error) {
+	row := submissionRow{Kind: string(s.Kind), MessageID: s.MessageID, Server: s.Server.Encoded(), Client: encodeMember(s.Client),
+		CertificateHash: s.CertificateHash, CreatedAt: tx.Now}
+	if err := tx.DB().Create(&row).Error; err != nil {
+		return 0, duplicate(err, "action_not_possible", "The same request is being sent at this moment")
+	}
+	return row.ID, nil
+}
+
+// FinishSubmission stores the outcome.
+func (tx Tx) FinishSubmission(s submission.Submission) error {
+	changed := map[string]any{"outcome": string(s.Outcome), "reason": s.Reason}
+	if !s.SentAt.IsZero() {
+		changed["sent_at"] = s.SentAt.UTC()
+	}
+	if s.RequestID != 0 {
+		changed["request_id"] = s.RequestID
+	}
+	return one(tx.DB().Model(&submissionRow{}).Where("id = ?", s.ID).Updates(changed))
+}
+
+// LastSubmission is the newest intent for a client or certificate.
+func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string) (submission.Submission, bool, error) {
+	var row submissionRow
+	err := tx.DB().Where("client = ? AND certificate_hash = ?", encodeMember(client), certificateHash).Order("id DESC").Take(&row).Error
+	if database.IsNotFound(err) {
+		return submission.Submission{}, false, nil
+	}
+	if err != nil {
+		return submission.Submission{}, false, err
+	}
+	s, err := row.toSubmission()
+	return s, true, err
+}
+
+// AbandonOpenSubmissions turns open intents into unknown ones.
+func (tx Tx) AbandonOpenSubmissions(reason string) (int, error) {
+	result := tx.DB().Model(&submissionRow{}).Where("outcome = ?", string(submission.Open)).
+		Updates(map[string]any{"outcome": string(submission.Unknown), "reason": reason})
+	return int(result.RowsAffected), result.Error
+}
