@@ -81,3 +81,10 @@ func refused(t testing.TB, err error, code, message string) {
 	require.Equal(t, code, f.Code, "%v", err)
 	require.Equal(t, message, f.Message)
 }
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
