@@ -81,33 +81,21 @@ func (c *Client) part(ctx context.Context, d *download, base *url.URL, directory
 			return fault.New(fault.Invalid, "global_conf_parsing_downloaded_conf_directory_failure", "Configuration has part %s twice", m.identifier)
 		}
 	}
-	stored := filepath.Join(c.config.Directory, file)
-	hash, err := fileHash(stored, digest)
+	known := c.known(m)
+	fresh := known.same(declared.HashAlgorithm, declared.Hash, directory.Version)
+	data, unchanged, err := readStored(filepath.Join(c.config.Directory, file), digest, declared.Hash, fresh)
 	if err != nil {
 		return err
 	}
-	known := c.known(m)
-	fresh := known.same(declared.HashAlgorithm, declared.Hash, directory.Version)
-	switch unchanged := bytes.Equal(hash, declared.Hash); {
-	case unchanged && fresh:
-	case unchanged:
-		data, err := os.ReadFile(stored)
-		if err != nil {
-			return hashFailure(err)
-		}
-		if known, err = decodePart(m, declared.HashAlgorithm, declared.Hash, data); err != nil {
-			return err
-		}
-	default:
-		data, err := c.content(ctx, base, declared, digest)
-		if err != nil {
+	if !unchanged {
+		if data, err = c.content(ctx, base, declared, digest); err != nil {
 			return err
 		}
 		d.content[file] = data
-		if !fresh {
-			if known, err = decodePart(m, declared.HashAlgorithm, declared.Hash, data); err != nil {
-				return err
-			}
+	}
+	if !fresh {
+		if known, err = decodePart(m, declared.HashAlgorithm, declared.Hash, data); err != nil {
+			return err
 		}
 	}
 	d.parts[m.instance] = append(d.parts[m.instance], known.with(m))
@@ -124,21 +112,26 @@ func (c *Client) known(m metadata) *part {
 	return nil
 }
 
-// fileHash digests a file; nil when there is none.
-func fileHash(file string, digest signature.Digest) ([]byte, error) {
+// readStored reports whether the file on disk has the hash. Its bytes are given unless they are not needed because they were decoded before.
+func readStored(file string, digest signature.Digest, hash []byte, decoded bool) (data []byte, unchanged bool, err error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, hashFailure(err)
+		return nil, false, hashFailure(err)
 	}
 	defer f.Close()
 	h := digest.Hash.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return nil, hashFailure(err)
+	if decoded {
+		_, err = io.Copy(h, f)
+	} else if data, err = io.ReadAll(io.LimitReader(f, maxPart+1)); err == nil {
+		h.Write(data)
 	}
-	return h.Sum(nil), nil
+	if err != nil {
+		return nil, false, hashFailure(err)
+	}
+	return data, bytes.Equal(h.Sum(nil), hash), nil
 }
 
 func hashFailure(err error) error {

@@ -59,8 +59,12 @@ func root(data []byte, version int, name string) (*decoder, error) {
 func (d *decoder) sequence(namespace string, rules []rule, handle func(i int) error) error {
 	parent := string(d.Local())
 	at, count := 0, 0
-	advance := func() error {
-		if r := rules[at]; r.in(d.version) && count < r.least {
+	advance := func(more bool) error {
+		r := rules[at]
+		switch missing := r.in(d.version) && count < r.least; {
+		case missing && more:
+			return d.Fail("element %q is not expected here in %q, where %q is missing", d.Local(), parent, r.name)
+		case missing:
 			return d.Fail("element %q is missing in %q", r.name, parent)
 		}
 		at, count = at+1, 0
@@ -72,7 +76,7 @@ func (d *decoder) sequence(namespace string, rules []rule, handle func(i int) er
 			return err
 		}
 		for at < len(rules) && !(more && rules[at].in(d.version) && count < rules[at].most && d.matches(namespace, rules[at].name)) {
-			if err := advance(); err != nil {
+			if err := advance(more); err != nil {
 				return err
 			}
 		}
