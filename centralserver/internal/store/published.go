@@ -167,14 +167,14 @@ func (t *Tx) publishedAuthorities(p *globalconf.SharedParameters) error {
 }
 
 func publishedService(s trust.CertificationService) globalconf.ApprovedCA {
-	ca := globalconf.ApprovedCA{Name: s.Name, AuthenticationOnly: s.AuthenticationOnly, CertificateProfile: s.ProfileClass,
-		DefaultCSRFormat: string(s.CSRFormat), TopCA: globalconf.CA{Certificate: s.DER, Responders: publishedResponders(s.Responders)}}
+	ca := globalconf.ApprovedCA{Name: s.Name, AuthenticationOnly: s.Settings.AuthenticationOnly, CertificateProfile: s.Settings.ProfileClass,
+		DefaultCSRFormat: string(s.Settings.CSRFormat), TopCA: globalconf.CA{Certificate: s.DER, Responders: publishedResponders(s.Responders)}}
 	for _, i := range s.Intermediates {
 		ca.IntermediateCAs = append(ca.IntermediateCAs, globalconf.CA{Certificate: i.DER, Responders: publishedResponders(i.Responders)})
 	}
-	if s.ACMEDirectoryURL != "" {
-		ca.ACME = &globalconf.ACMEServer{DirectoryURL: s.ACMEDirectoryURL, IPAddress: s.ACMEIPAddress,
-			AuthenticationProfileID: s.AuthenticationProfileID, SigningProfileID: s.SigningProfileID}
+	if s.Settings.ACMEDirectoryURL != "" {
+		ca.ACME = &globalconf.ACMEServer{DirectoryURL: s.Settings.ACMEDirectoryURL, IPAddress: s.Settings.ACMEIPAddress,
+			AuthenticationProfileID: s.Settings.AuthenticationProfileID, SigningProfileID: s.Settings.SigningProfileID}
 	}
 	return ca
 }
