@@ -2,7 +2,7 @@ package schema
 
 import "embed"
 
-// XSD holds the XML schemas, under xsd/: those of the global configuration in xsd/globalconf.
+// XSD holds the XML schemas: identifiers, message header and management requests in xsd, the parts of the configuration in xsd/globalconf.
 //
 //go:embed xsd
 var XSD embed.FS

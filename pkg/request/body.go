@@ -148,10 +148,7 @@ func readField(k kind, r *Request, el *etree.Element) error {
 		}
 		return err
 	}
-	if el.Tag == "requestId" { // the schema allows it; it means something in responses only
-		return nil
-	}
-	return unreadable(k, nil)
+	return unreadable(k, nil) // requestId too: the schema allows it for responses
 }
 
 func unreadable(k kind, cause error) error {
