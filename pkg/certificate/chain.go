@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"slices"
 	"time"
 
 	"github.com/ristmik/ristmik/pkg/fault"
@@ -62,7 +63,11 @@ func (t *Trust) path(c *x509.Certificate, chain []*x509.Certificate, at time.Tim
 	}
 	chains, err := c.Verify(options)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "cannot_create_cert_path", "Unable to find valid certification path: %s", pathProblem(err))
+		problem := pathProblem(err)
+		if weak(c) || slices.ContainsFunc(supplied, weak) {
+			problem = "a certificate of the path is signed with an insecure algorithm"
+		}
+		return nil, fault.Wrap(err, fault.Invalid, "cannot_create_cert_path", "Unable to find valid certification path: %s", problem)
 	}
 	p := t.link(chains[0])
 	t.chains.put(key, p)
@@ -134,10 +139,17 @@ func pathProblem(err error) string {
 		}
 	case x509.UnknownAuthorityError:
 		return "a signature or an issuer of the path is wrong"
-	case x509.InsecureAlgorithmError:
-		return "a certificate of the path is signed with an insecure algorithm"
 	}
 	return "certificate is not acceptable"
+}
+
+// weak tells signatures that are never believed: X-Road 7 still takes SHA-1 (docs/divergences.md).
+func weak(c *x509.Certificate) bool {
+	switch c.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA:
+		return true
+	}
+	return false
 }
 
 func chainKey(c *x509.Certificate, chain []*x509.Certificate) [32]byte {
