@@ -74,7 +74,7 @@ func (s *Server) parameters(c echo.Context, o *operation) error {
 }
 
 func collectParameters(err error, o *operation, fields map[string][]string) {
-	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
+	if many, ok := err.(openapi3.MultiError); ok { // not errors.As: a single parameter's error may hold several too
 		for _, one := range many {
 			collectParameters(one, o, fields)
 		}
