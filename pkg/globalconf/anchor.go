@@ -46,7 +46,7 @@ func parseAnchor(data []byte) (*Anchor, error) {
 	return a, d.finish(d.anchor(a))
 }
 
-// Encode writes the anchor file: whole seconds UTC, sources in their order.
+// Encode writes the anchor file: the date in UTC, sources in their order.
 func (a *Anchor) Encode() []byte {
 	w := &writer{}
 	w.open("configurationAnchor", "")
@@ -70,7 +70,7 @@ func AnchorHash(data []byte) string {
 
 func (w *writer) anchorContent(a *Anchor) {
 	if !a.GeneratedAt.IsZero() {
-		w.text("generatedAt", a.GeneratedAt.UTC().Format(time.RFC3339))
+		w.text("generatedAt", a.GeneratedAt.UTC().Format(time.RFC3339Nano))
 	}
 	w.text("instanceIdentifier", a.Instance)
 	for _, s := range a.Sources {

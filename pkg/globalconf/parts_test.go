@@ -259,7 +259,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"bad freshness":           {fmt.Sprintf(minimal, "", "soon", ""), "not a number of seconds"},
 		"negative freshness":      {fmt.Sprintf(minimal, "", "-1", ""), "not a number of seconds"},
 		"bad cost":                {doc("<approvedTSA><name/><url/><cert/><costType>CHEAP</costType></approvedTSA>"), "is not a value of"},
-		"member with subsystem":   {doc(fmt.Sprintf(group, "MEMBER", parts+"<id:subsystemCode>s</id:subsystemCode>")), "does not fit the parts"},
+		"other object type":       {doc(fmt.Sprintf(group, "SERVICE", parts)), "does not fit the parts"},
+		"blank subsystem code":    {doc(fmt.Sprintf(group, "SUBSYSTEM", parts+"<id:subsystemCode/>")), "'subsystemCode' must not be blank"},
 		"subsystem without code":  {doc(fmt.Sprintf(group, "SUBSYSTEM", parts)), "does not fit the parts"},
 		"unqualified parts":       {doc(fmt.Sprintf(group, "MEMBER", strings.ReplaceAll(parts, "id:", ""))), `"xRoadInstance" is missing`},
 	} {

@@ -226,8 +226,8 @@ var clientRules = []rule{
 	{name: "subsystemCode", most: 1},
 }
 
-// client reads an identifier of a member or subsystem by the wire rule: any part that is not blank, and an objectType that agrees with the
-// presence of the subsystem code.
+// client reads an identifier of a member or subsystem by the wire rule: any part that is not blank, and a subsystem has a code. The
+// presence of the code decides: X-Road's files have subsystems whose objectType is MEMBER, and its readers take them for subsystems.
 func (d *decoder) client(to *identifier.ClientID) error {
 	kind := ""
 	for _, a := range d.Attributes() {
@@ -250,7 +250,7 @@ func (d *decoder) client(to *identifier.ClientID) error {
 	switch {
 	case kind == string(identifier.Member) && !seen:
 		*to, err = identifier.NewMember(parts[0], parts[1], parts[2])
-	case kind == string(identifier.Subsystem) && seen:
+	case (kind == string(identifier.Member) || kind == string(identifier.Subsystem)) && seen:
 		*to, err = identifier.NewSubsystem(parts[0], parts[1], parts[2], parts[3])
 	default:
 		return d.Fail("objectType %q does not fit the parts of the identifier", kind)
