@@ -21,7 +21,7 @@ const maxResponse = 100_000
 
 // direct posts authCertReg to the central server. The connection trusts exactly the certificate that the configuration names: neither
 // chain nor dates nor host name count (PR-MSERV; X-Road does the same).
-func (s *Sender) direct(ctx context.Context, service globalconf.ManagementService, r *request.Request, sealed request.Sealed) (int64, error) {
+func (s *Sender) direct(ctx context.Context, service globalconf.ManagementService, sealed request.Sealed) (int64, error) {
 	if u, err := url.Parse(service.AuthCertRegAddress); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return 0, fault.New(fault.Conflict, "internal_error", "Malformed management service address '%s'", service.AuthCertRegAddress)
 	}
@@ -55,7 +55,7 @@ func (s *Sender) direct(ctx context.Context, service globalconf.ManagementServic
 	case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusInternalServerError:
 		return 0, refusedByStatus(response)
 	}
-	return request.ReadResponse(body, response.Header.Get("Content-Type"), r)
+	return request.ReadResponse(body, response.Header.Get("Content-Type"), sealed.SOAP)
 }
 
 // refusedByStatus judges a status that carries no SOAP: 4xx is a door that did not let the request in; for the rest nobody knows.

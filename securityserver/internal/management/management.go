@@ -7,6 +7,7 @@ package management
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/pkg/request"
 	"github.com/ristmik/ristmik/pkg/signature"
+	"github.com/ristmik/ristmik/pkg/soap"
 )
 
 // Config is what a Sender needs.
@@ -103,13 +105,22 @@ func (s *Sender) send(ctx context.Context, r *request.Request, auth *signature.C
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	if r.Type == request.AuthCertReg {
-		return s.direct(ctx, service, r, sealed)
+		return s.direct(ctx, service, sealed)
 	}
 	response, contentType, err := s.config.Exchange(ctx, sealed.ContentType, sealed.Body)
 	if err != nil {
-		return 0, err
+		return 0, outcome(err)
 	}
-	return request.ReadResponse(response, contentType, r)
+	return request.ReadResponse(response, contentType, sealed.SOAP)
+}
+
+// outcome recognises a refusal that is none: the management services' security server lost the central server's answer, so nobody knows
+// what the central server did.
+func outcome(err error) error {
+	if f, ok := errors.AsType[*soap.Fault](err); ok && fault.SameCode(f.Code, "server.serverproxy.service_failed.io_error") {
+		return fault.Wrap(f, fault.Unavailable, "io_error", "The central server did not answer; the outcome is not known")
+	}
+	return err
 }
 
 // signer gives the key that signs inside the request: the client's member for requests about clients, the owner for authCertReg, none for
