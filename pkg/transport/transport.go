@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/signature"
@@ -33,7 +32,6 @@ const (
 	headerContentType = "x-original-content-type"
 	headerSOAPAction  = "x-original-soapaction"
 	headerRequestID   = "x-road-request-id"
-	headerMessageType = "x-road-message-type"
 )
 
 // Header is what the HTTP headers say about a message.
@@ -43,7 +41,6 @@ type Header struct {
 	OriginalContentType string           // of what the information system sent
 	OriginalSOAPAction  string           // requests only; may be ""
 	RequestID           string           // requests only; for logs
-	REST                bool             // requests only: x-road-message-type is REST
 }
 
 // SetRequest puts the headers of a request into h.
@@ -69,7 +66,6 @@ func ReadHeader(from http.Header) (Header, error) {
 		OriginalContentType: get(from, headerContentType),
 		OriginalSOAPAction:  get(from, headerSOAPAction),
 		RequestID:           get(from, headerRequestID),
-		REST:                strings.EqualFold(get(from, headerMessageType), "REST"),
 	}
 	name := get(from, headerDigest)
 	if name == "" {
