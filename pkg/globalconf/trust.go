@@ -1,7 +1,6 @@
 package globalconf
 
 import (
-	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -41,7 +40,7 @@ func authoritiesOf(a *ApprovedCA) ([]*certificate.Authority, []error) {
 		profile = nil
 	}
 	authority := func(c *CA, above *certificate.Authority) *certificate.Authority {
-		parsed, err := x509.ParseCertificate(c.Certificate)
+		parsed, err := certificate.ParseFile(c.Certificate) // X-Road publishes what was uploaded, which may be PEM
 		if err != nil {
 			problems = append(problems, err)
 			return nil
@@ -74,7 +73,7 @@ func respondersOf(c *CA) ([]certificate.Responder, error) {
 	for _, r := range c.Responders {
 		responder := certificate.Responder{URL: r.URL, CostType: r.CostType}
 		if len(r.Certificate) > 0 {
-			parsed, err := x509.ParseCertificate(r.Certificate)
+			parsed, err := certificate.ParseFile(r.Certificate)
 			if err != nil {
 				problem = fmt.Errorf("OCSP responder %s: %w", r.URL, err)
 			}
