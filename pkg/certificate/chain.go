@@ -51,7 +51,7 @@ func (t *Trust) path(c *x509.Certificate, chain []*x509.Certificate, at time.Tim
 	root := anchor.Root()
 	options.Roots.AddCert(root.Certificate)
 	for _, a := range t.Authorities {
-		if a != root && a.Root() == root {
+		if a.Top != nil && a.Top.Certificate.Equal(root.Certificate) {
 			options.Intermediates.AddCert(a.Certificate)
 		}
 	}
