@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"slices"
 	"time"
 
@@ -129,27 +130,28 @@ func (p path) valid(at time.Time) bool {
 
 // pathProblem says what a caller may know: the reason, without names of files or hosts.
 func pathProblem(err error) string {
-	switch e := err.(type) { //nolint:errorlint // x509.Verify returns these types bare
-	case x509.CertificateInvalidError:
-		switch e.Reason {
-		case x509.Expired:
-			return "certificate has expired or is not yet valid"
-		case x509.NotAuthorizedToSign, x509.TooManyIntermediates:
-			return "a certificate of the path may not issue certificates"
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if text, known := invalidReasons[invalid.Reason]; known {
+			return text
 		}
-	case x509.UnknownAuthorityError:
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "a signature or an issuer of the path is wrong"
 	}
 	return "certificate is not acceptable"
 }
 
+var invalidReasons = map[x509.InvalidReason]string{
+	x509.Expired:              "certificate has expired or is not yet valid",
+	x509.NotAuthorizedToSign:  "a certificate of the path may not issue certificates",
+	x509.TooManyIntermediates: "a certificate of the path may not issue certificates",
+}
+
 // weak tells signatures that are never believed: X-Road 7 still takes SHA-1 (docs/divergences.md).
-func weak(c *x509.Certificate) bool {
-	switch c.SignatureAlgorithm {
-	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA:
-		return true
-	}
-	return false
+func weak(c *x509.Certificate) bool { return slices.Contains(weakAlgorithms, c.SignatureAlgorithm) }
+
+var weakAlgorithms = []x509.SignatureAlgorithm{
+	x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA,
 }
 
 func chainKey(c *x509.Certificate, chain []*x509.Certificate) [32]byte {
