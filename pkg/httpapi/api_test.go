@@ -374,7 +374,7 @@ func TestRequestsAreHeldAgainstTheFile(t *testing.T) {
 			{"slash inside", "GET", "/api/v1/members/a%2Fb", "", nil, 200, "a/b"},
 			{"unknown path", "GET", "/api/v1/nothing", "", nil, 404, `{"status":404}`},
 			{"outside", "GET", "/api/v2", "", nil, 404, `{"status":404}`},
-			{"unknown method", "PATCH", "/api/v1/members", "", nil, 405, `{"status":405}`},
+			{"unknown method", "PATCH", "/api/v1/members", "", nil, 404, `{"status":404}`},
 			{"may not", "GET", "/api/v1/api-keys", "", nil, 403, `{"status":403}`},
 		} {
 			a := w.do(c.method, c.path, c.body, append([]with{in}, c.options...)...)
