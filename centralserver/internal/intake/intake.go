@@ -41,7 +41,7 @@ type Config struct {
 	Snapshot  func() *globalconf.Snapshot // the configuration that this server published last; nil before the first
 	Submit    Submit
 	Refused   func(ctx context.Context, err error) // writes the audit record of a verified request that the rules refused
-	PerMinute int // requests a client address may send in a minute
+	PerMinute int                                  // requests a client address may send in a minute
 	Now       func() time.Time
 	Log       *zap.Logger
 }
