@@ -144,3 +144,10 @@ func validate(t *testing.T, schema string, document []byte) {
 func ownSchema(t *testing.T, name string) string {
 	return filepath.Join(testkit.Root(t), "schema", "xsd", "globalconf", name)
 }
+
+func ecdsaPublic(t testing.TB, key crypto.Signer) *ecdsa.PublicKey {
+	t.Helper()
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	require.True(t, ok)
+	return public
+}
