@@ -22,7 +22,7 @@ func printed[T interface{ String() string }](read func(*etree.Element) (T, error
 	}
 }
 
-func TestVectors(t *testing.T) {
+func TestConformanceVectors(t *testing.T) {
 	client := printed(identifier.ClientFromXML)
 	for _, c := range []struct {
 		file string

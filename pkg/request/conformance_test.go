@@ -58,7 +58,7 @@ func theirs(t *testing.T) request.Verifier {
 	}
 }
 
-func TestRequestsMadeByXRoad(t *testing.T) {
+func TestConformanceRequestsMadeByXRoad(t *testing.T) {
 	verifier := theirs(t)
 	for _, name := range []string{"clientReg", "authCertReg"} {
 		t.Run(name, func(t *testing.T) {
@@ -98,14 +98,14 @@ func TestRequestsMadeByXRoad(t *testing.T) {
 	}
 }
 
-func TestTamperedRequestIsRefused(t *testing.T) {
+func TestConformanceTamperedRequestIsRefused(t *testing.T) {
 	verifier := theirs(t)
 	_, err := verifier.Open(sent(t, "clientReg-tampered"))
 	require.Equal(t, "invalid_signature_value", fault.CodeOf(err))
 	require.Equal(t, "Client signature verification failed", fault.From(err).Message)
 }
 
-func TestProducedMessagesFitTheirSchema(t *testing.T) {
+func TestConformanceProducedMessagesFitTheirSchema(t *testing.T) {
 	w := newWorld(t, false)
 	schema := testkit.Shared(t, "schemas/message/request.xsd")
 	for _, kind := range served {
@@ -114,7 +114,7 @@ func TestProducedMessagesFitTheirSchema(t *testing.T) {
 	}
 }
 
-// operation is what a WSDL says of one operation.
+// definitions is what a WSDL says of its operations and messages.
 type definitions struct {
 	Namespace string `xml:"targetNamespace,attr"`
 	Operation []struct {
@@ -141,7 +141,7 @@ type definitions struct {
 	} `xml:"message"`
 }
 
-func TestWSDLSaysTheSame(t *testing.T) {
+func TestConformanceWSDLSaysTheSame(t *testing.T) {
 	var ours, their definitions
 	require.NoError(t, xml.Unmarshal(read(t, "schemas/management/managementservices.wsdl"), &their))
 	file, err := os.ReadFile(testkit.Root(t) + "/schema/wsdl/managementservices.wsdl")
@@ -162,8 +162,8 @@ func TestWSDLSaysTheSame(t *testing.T) {
 	require.Equal(t, their, ours)
 }
 
-// TestSchemasAgree judges documents by their schema and by ours: the verdicts must be the same.
-func TestSchemasAgree(t *testing.T) {
+// TestConformanceSchemasAgree judges documents by their schema and by ours: the verdicts must be the same.
+func TestConformanceSchemasAgree(t *testing.T) {
 	const head = ` xmlns="http://x-road.eu/xsd/xroad.xsd" xmlns:i="http://x-road.eu/xsd/identifiers">`
 	const parts = `<i:xRoadInstance>EE</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>1</i:memberCode>`
 	const server = `<server i:objectType="SERVER">` + parts + `<i:serverCode>s</i:serverCode></server>`

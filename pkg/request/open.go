@@ -86,8 +86,8 @@ func (p *parcel) unpack(body []byte, contentType string) error {
 	if p.message.Fault != nil {
 		return refuse("invalid_request", "Failed to parse SOAP request")
 	}
-	found := false
 	code := p.message.Header.Service.Code()
+	var found bool
 	if p.kind, found = kindOf(code); !found {
 		return refuse("invalid_request", "Unknown service code '%.20s'", code)
 	}

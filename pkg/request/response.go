@@ -45,16 +45,17 @@ func ReadResponse(body []byte, contentType string, sent []byte) (requestID int64
 	if content == nil {
 		return 0, nil
 	}
-	for _, el := range xmlsafe.All(content, soap.Namespace, "requestId") {
-		text, err := xmlsafe.Text(el)
-		if err != nil {
-			return 0, nil
-		}
-		requestID, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		if err != nil {
-			return 0, nil
-		}
-		break
+	found := xmlsafe.All(content, soap.Namespace, "requestId")
+	if len(found) == 0 {
+		return 0, nil
+	}
+	text, err := xmlsafe.Text(found[0])
+	if err != nil {
+		return 0, nil // the request is accepted, whatever its number
+	}
+	requestID, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return 0, nil
 	}
 	return requestID, nil
 }

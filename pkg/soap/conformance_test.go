@@ -44,7 +44,7 @@ var verdicts = map[string]string{
 
 const noParts = "no parts"
 
-func TestVectors(t *testing.T) {
+func TestConformanceVectors(t *testing.T) {
 	files, err := filepath.Glob(testkit.Shared(t, "vectors/soap") + "/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

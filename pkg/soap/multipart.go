@@ -246,6 +246,7 @@ func (p *PartReader) look() (int, error) {
 				return 0, io.EOF
 			case unknown:
 				continue
+			case no:
 			}
 		}
 		n, answer := find(buffer, m.delimiter, end)
