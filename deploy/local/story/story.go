@@ -165,7 +165,7 @@ func (s *Story) until(ctx context.Context, expected string, look func() (seen st
 			}
 			return fmt.Errorf("expected %s within %s, saw %s", expected, patience, seen)
 		}
-		wait(ctx, 50*time.Millisecond)
+		wait(ctx, 200*time.Millisecond)
 	}
 }
 
