@@ -41,6 +41,9 @@ var generators = map[KeyAlgorithm]func(io.Reader) (crypto.Signer, error){
 	P384:    func(r io.Reader) (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), r) },
 }
 
+// Valid reports whether keys of this kind can be made.
+func (a KeyAlgorithm) Valid() bool { return generators[a] != nil }
+
 // Initialize makes a new token sealed under the PIN. Faults: token_invalid_characters, token_weak_pin.
 func Initialize(rand io.Reader, pin string) ([]byte, error) {
 	if err := CheckPIN(pin); err != nil {
