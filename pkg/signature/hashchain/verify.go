@@ -111,6 +111,7 @@ func (w *walk) value(v value) ([]byte, error) {
 			return nil, err
 		}
 		return v.digest.Sum(list), nil
+	case dataRef:
 	}
 	in := w.inputs[v.uri]
 	if in == nil {

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"os"
 	"os/exec"
@@ -278,4 +279,10 @@ func TestConformanceSchemas(t *testing.T) {
 		properties = strings.Replace(properties, "<xades:QualifyingProperties ", `<xades:QualifyingProperties xmlns:ds="http://www.w3.org/2000/09/xmldsig#" xmlns:xades="http://uri.etsi.org/01903/v1.3.2#" `, 1)
 		validate(t, filepath.Join(folder, "xades-schema.xsd"), properties)
 	}
+}
+
+func decode(t testing.TB, text string) []byte {
+	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	require.NoError(t, err)
+	return data
 }

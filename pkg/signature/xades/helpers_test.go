@@ -10,14 +10,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -78,12 +76,6 @@ func parts(d signature.Digest, n int) []hashchain.Input {
 		inputs = append(inputs, hashchain.Input{Name: xades.AttachmentName(i), Digest: d.Sum(content(i))})
 	}
 	return inputs
-}
-
-func decode(t testing.TB, text string) []byte {
-	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	require.NoError(t, err)
-	return data
 }
 
 // knows believes one certificate of one member.

@@ -28,6 +28,7 @@ type Signature struct {
 	signingTime      time.Time
 	chain            []*x509.Certificate
 	ocsp             [][]byte
+	timestamp        []byte
 }
 
 type digestValue struct {
@@ -39,6 +40,9 @@ type reference struct {
 	digestValue
 	uri, kind, transform string
 }
+
+// Timestamp is the RFC 3161 token (DER) over the signature value, nil when there is none. It is not verified here.
+func (s *Signature) Timestamp() []byte { return s.timestamp }
 
 // Parse reads a signature. XML that cannot be read is fault invalid_xml; anything else that is not a signature as X-Road knows it, malformed_signature.
 func Parse(xml []byte) (*Signature, error) {

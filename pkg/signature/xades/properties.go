@@ -77,8 +77,17 @@ func certificateDigest(certificate *etree.Element) (digestValue, error) {
 	return parseDigest(childrenOf(digest))
 }
 
-// parseUnsigned reads certificates and OCSP responses. Other unsigned properties, such as time-stamps, are left alone.
+// parseUnsigned reads time-stamp, certificates and OCSP responses. Other unsigned properties are left alone.
 func (s *Signature) parseUnsigned(el *etree.Element) error {
+	for _, stamp := range xmlsafe.All(el, nsXAdES, "SignatureTimeStamp") {
+		for _, encapsulated := range xmlsafe.All(stamp, nsXAdES, "EncapsulatedTimeStamp") {
+			token, err := binary(encapsulated)
+			if err != nil {
+				return err
+			}
+			s.timestamp = token
+		}
+	}
 	byID := map[string]*x509.Certificate{}
 	for _, values := range xmlsafe.All(el, nsXAdES, "CertificateValues") {
 		for _, encapsulated := range xmlsafe.All(values, nsXAdES, "EncapsulatedX509Certificate") {
