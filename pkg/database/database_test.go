@@ -118,7 +118,7 @@ func TestReadThenWriteBehavesAsIfAlone(t *testing.T) {
 		for _, locking := range []bool{false, true} {
 			require.NoError(t, db.Update(t.Context(), func(tx *database.Tx) error { return tx.DB().Exec("UPDATE counter SET n = 0").Error }))
 			var group sync.WaitGroup
-			for range 4 {
+			for range 16 {
 				group.Go(func() {
 					for range 5 {
 						err := db.Update(t.Context(), func(tx *database.Tx) error {
@@ -141,7 +141,7 @@ func TestReadThenWriteBehavesAsIfAlone(t *testing.T) {
 			group.Wait()
 			var n int64
 			require.NoError(t, db.View(t.Context(), func(tx *database.Tx) error { return tx.DB().Table("counter").Select("n").Take(&n).Error }))
-			require.EqualValues(t, 20, n)
+			require.EqualValues(t, 80, n)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // attempts is how often Update runs a closure whose transaction lost against another one.
-const attempts = 8
+const attempts = 20
 
 // ErrNested refuses a transaction inside a transaction: on SQLite it would wait for itself for ever.
 var ErrNested = errors.New("database: a transaction is already open in this context")

@@ -483,4 +483,6 @@ func TestFileThatDoesNotSayEnoughIsRefused(t *testing.T) {
 		_, err := httpapi.New(httpapi.Config{Spec: []byte(file), Auth: service, DB: db})
 		require.ErrorContains(t, err, c.want, c.operation)
 	}
+	_, err := httpapi.New(httpapi.Config{Spec: []byte("openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths: {}\n"), Auth: service, DB: db})
+	require.ErrorContains(t, err, "version 3.1.0: use 3.0")
 }

@@ -46,6 +46,9 @@ func readSpec(data []byte) (map[string]*operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if spec.IsOpenAPI31OrLater() { // its validator fills in no defaults and names no fields
+		return nil, fmt.Errorf("version %s: use 3.0", spec.OpenAPI)
+	}
 	operations := map[string]*operation{}
 	var wrong []error
 	for path, item := range spec.Paths.Map() {

@@ -131,9 +131,6 @@ func body(r *http.Request, o *operation) error {
 	}
 	value = normalise(value, content.Schema)
 	options := []openapi3.SchemaValidationOption{openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.DefaultsSet(func() {})}
-	if o.spec.IsOpenAPI31OrLater() {
-		options = append(options, openapi3.EnableJSONSchema2020())
-	}
 	if err := content.Schema.Value.VisitJSON(value, options...); err != nil {
 		fields := map[string][]string{}
 		collectBody(err, objectName(content.Schema, o), fields)
