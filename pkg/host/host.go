@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -81,13 +80,13 @@ func Open(ctx context.Context, p Program, c Config, migrate bool) (*Host, error)
 func (h *Host) Close() error { return h.DB.Close() }
 
 // Admin makes the part that serves the administrators: register adds the API's handlers.
-func (h *Host) Admin(register func(api *echo.Group)) (daemon.Part, error) {
+func (h *Host) Admin(register func(*httpapi.Server)) (daemon.Part, error) {
 	server, err := httpapi.New(httpapi.Config{Spec: h.Program.Spec, Auth: h.Auth, DB: h.DB, Log: h.Log, Now: h.Now, Rand: h.Rand, Registry: h.Metrics,
 		PerSecond: h.Config.RequestsPerSecond, PerMinute: h.Config.RequestsPerMinute})
 	if err != nil {
 		return daemon.Part{}, err
 	}
-	register(server.API())
+	register(server)
 	pair, err := h.TLS("admin")
 	if err != nil {
 		return daemon.Part{}, err

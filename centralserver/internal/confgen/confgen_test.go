@@ -54,7 +54,7 @@ func eachBench(t *testing.T, fn func(t *testing.T, b *bench)) {
 		rows := store.New(db)
 		b.registry = registry.New(rows.Registry())
 		b.service = confgen.New(confgen.Config{
-			PublicDirectory: b.public, PublicPort: listener.Addr().(*net.TCPAddr).Port, Interval: time.Minute, Poll: time.Second,
+			PublicDirectory: b.public, PublicPort: listener.Addr().(*net.TCPAddr).Port, Interval: time.Minute, Poll: 10 * time.Millisecond,
 			KeyAlgorithm: token.P256, ManagementCertificate: []byte("certificate"), Now: func() time.Time { return b.now }, Rand: rand.Reader, Log: zap.NewNop(),
 		}, rows.Configuration())
 		fn(t, b)

@@ -203,13 +203,18 @@ func (s *Story) complement(ctx context.Context, server identifier.SecurityServer
 		}
 		made = *pending
 	}
+	s.at(Paired)
 	if made.Status == "APPROVED" {
 		return nil
 	}
 	if made.Status != "SUBMITTED FOR APPROVAL" {
 		return fmt.Errorf("expected the pair of %s to be SUBMITTED FOR APPROVAL, saw %s", kind, made.Status)
 	}
-	return s.central.Call(ctx, http.MethodPost, fmt.Sprintf("/management-requests/%d/approval", made.ID), nil, nil)
+	if err := s.central.Call(ctx, http.MethodPost, fmt.Sprintf("/management-requests/%d/approval", made.ID), nil, nil); err != nil {
+		return err
+	}
+	s.at(Approved)
+	return nil
 }
 
 // pending finds the request of the central server that an interrupted run has added already.

@@ -34,6 +34,7 @@ func registerClient(useCase string, at func(*Story) server, id func(names) ident
 		if err := s.ensureCertificate(ctx, where, "SIGNING", who.Member()); err != nil {
 			return "", err
 		}
+		s.at(Saved)
 		begin := time.Now()
 		status, err := s.clientStatus(ctx, client, who)
 		if err != nil {
@@ -43,6 +44,7 @@ func registerClient(useCase string, at func(*Story) server, id func(names) ident
 			if err := s.sendRegistration(ctx, client, who); err != nil {
 				return "", err
 			}
+			s.at(Sent)
 		}
 		if status != "REGISTERED" {
 			if err := s.complement(ctx, where.id, clientRequest(who)); err != nil {
@@ -52,6 +54,7 @@ func registerClient(useCase string, at func(*Story) server, id func(names) ident
 		if err := s.awaitClient(ctx, client, who, "REGISTERED"); err != nil {
 			return "", err
 		}
+		s.at(Listed)
 		return fmt.Sprintf("%s: %s in progress, paired, approved, registered in %.1f s", useCase, who.Short(), time.Since(begin).Seconds()), nil
 	}
 }
@@ -68,6 +71,7 @@ func (s *Story) sendRegistration(ctx context.Context, client *rest.Client, who i
 		if status != "SAVED" {
 			return status, status == "REGISTRATION_IN_PROGRESS" || status == "REGISTERED", nil
 		}
+		s.at(Sending)
 		err = client.Call(ctx, http.MethodPut, path, nil, nil)
 		var answered *rest.Error
 		if errors.As(err, &answered) && answered.Status >= http.StatusInternalServerError {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/signature/asic"
 	"github.com/ristmik/ristmik/pkg/signature/hashchain"
 	"github.com/ristmik/ristmik/pkg/signature/xades"
 
@@ -52,24 +53,24 @@ func (s *Story) verifyLogged(ctx context.Context, at server, kind string, signer
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", false, fmt.Errorf("exporting message %s of %s: %w\n%s", s.last.MessageID, at.name, err, out)
 	}
-	read := func(name string) []byte {
-		data, err := os.ReadFile(filepath.Join(folder, kind, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return data
-	}
-	message := read("message.xml")
-	if message == nil {
+	file, err := os.ReadFile(filepath.Join(folder, kind+".asice"))
+	if errors.Is(err, fs.ErrNotExist) {
 		return "no " + kind, false, nil
 	}
-	signed, err := xades.Parse(read("META-INF/signatures.xml"))
 	if err != nil {
 		return "", false, err
 	}
-	digest := sha512.Sum512(message)
+	container, err := asic.Open(file)
+	if err != nil {
+		return "", false, err
+	}
+	signed, err := xades.Parse(container.Signature)
+	if err != nil {
+		return "", false, err
+	}
+	digest := sha512.Sum512(container.Message)
 	parts := []hashchain.Input{{Name: xades.MessageName, Digest: digest[:]}}
-	err = xades.VerifyMessage(signed, trust, signer, read("sig-hashchain.xml"), read("sig-hashchainresult.xml"), parts, time.Now())
+	err = xades.VerifyMessage(signed, trust, signer, container.HashChain, container.HashChainResult, parts, time.Now())
 	if err != nil {
 		return "", false, fmt.Errorf("the %s in the log of %s: %w", kind, at.name, err)
 	}

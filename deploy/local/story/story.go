@@ -25,6 +25,28 @@ type Step struct {
 	Run   func(ctx context.Context, s *Story) (proved string, err error)
 }
 
+// Moment is a point of a client's registration at which tests kill servers.
+type Moment string
+
+// The moments, in order.
+const (
+	Saved    Moment = "saved"       // the client was added, nothing was sent
+	Sending  Moment = "sending"     // clientReg is about to be sent
+	Sent     Moment = "in progress" // the answer came
+	Paired   Moment = "paired"      // the complementary request was added
+	Approved Moment = "approved"    // the pair was approved
+	Listed   Moment = "registered"  // the security server has seen it in the configuration
+)
+
+// Moments lists all of them.
+var Moments = []Moment{Saved, Sending, Sent, Paired, Approved, Listed}
+
+func (s *Story) at(m Moment) {
+	if s.Moment != nil {
+		s.Moment(m)
+	}
+}
+
 // Result is a step that was done.
 type Result struct {
 	Title, Proved string
@@ -35,7 +57,7 @@ type Result struct {
 type Story struct {
 	Instance *instance.Instance
 	Out      io.Writer
-	Before   func(step Step) // called before each step; nil outside tests
+	Moment   func(name Moment) // called at the moments of a registration; nil outside tests
 	Results  []Result
 
 	start                       time.Time
@@ -110,9 +132,6 @@ const patience = 30 * time.Second
 // Tell runs the steps in order and prints each as it is done.
 func (s *Story) Tell(ctx context.Context, steps []Step) error {
 	for _, step := range steps {
-		if s.Before != nil {
-			s.Before(step)
-		}
 		begin := time.Now()
 		proved, err := s.try(ctx, step)
 		if err != nil {

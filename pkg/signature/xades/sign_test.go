@@ -130,6 +130,7 @@ func TestTimestampLeavesTheSignatureAsItIs(t *testing.T) {
 
 	s, err := xades.Parse(stamped)
 	require.NoError(t, err)
+	require.Equal(t, []byte("token"), s.Timestamp())
 	require.NoError(t, s.Verify(nil, nil, parts(signature.SHA512, 1)))
 	require.NoError(t, xmlsec(t, xades.Signed{XML: stamped}, c.Certificate, map[string][]byte{xades.MessageName: content(0)}))
 

@@ -1,0 +1,94 @@
+// Package app wires the central server: here, and nowhere else, the rules meet their rows and doors.
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/ristmik/ristmik/centralserver/internal/api"
+	"github.com/ristmik/ristmik/centralserver/internal/confgen"
+	"github.com/ristmik/ristmik/centralserver/internal/management"
+	"github.com/ristmik/ristmik/centralserver/internal/registry"
+	"github.com/ristmik/ristmik/centralserver/internal/store"
+	"github.com/ristmik/ristmik/centralserver/internal/trust"
+	"github.com/ristmik/ristmik/pkg/audit"
+	"github.com/ristmik/ristmik/pkg/daemon"
+	"github.com/ristmik/ristmik/pkg/host"
+	"github.com/ristmik/ristmik/pkg/httpapi"
+	"github.com/ristmik/ristmik/schema"
+)
+
+// Program is the central server to pkg/host.
+func Program() host.Program {
+	return host.Program{
+		Name: "centralserver", Application: audit.CentralServer, Policy: api.Policy(), Spec: schema.OpenAPI("central"),
+		Migrations: func(driver string) fs.FS { return schema.Migrations("central", driver) },
+	}
+}
+
+// Serve runs the central server until ctx ends or the process is told to stop.
+func Serve(ctx context.Context, c *Config, version string) (err error) {
+	h, err := host.Open(ctx, Program(), c.Config, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	h.Log.Info("starting", zap.String("version", version), zap.String("database", c.Database.Driver))
+
+	doorTLS, err := h.TLS("management-service")
+	if err != nil {
+		return err
+	}
+	public, err := c.Path("public")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(public, 0o755); err != nil {
+		return err
+	}
+	rows := store.New(h.DB)
+	requests := management.New(rows.Management(), management.Settings{
+		Pairing: c.ManagementRequests.Pairing, AutoApprove: management.AutoApprove(c.ManagementRequests.AutoApprove),
+	})
+	configuration := confgen.New(confgen.Config{
+		PublicDirectory: public, PublicPort: c.PublicationPort, Interval: c.GlobalConfiguration.Interval, Poll: c.GlobalConfiguration.Poll,
+		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,
+	}, rows.Configuration())
+	openToken(ctx, h, c, configuration)
+
+	parts := []daemon.Part{{Name: "global configuration", Run: configuration.Run}}
+	admin, err := h.Admin(func(server *httpapi.Server) {
+		api.Register(server, api.Config{
+			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, Version: version,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	log, err := h.Audit()
+	if err != nil {
+		return err
+	}
+	doors, err := publicDoors(h, c, requests, configuration, public, doorTLS)
+	if err != nil {
+		return err
+	}
+	parts = append(append(parts, admin, log), doors...)
+	return daemon.Daemon{Log: h.Log, Out: os.Stdout, Ready: filepath.Base(c.DataDirectory)}.Run(ctx, parts...)
+}
+
+// openToken logs in with the configured PIN. A server without a token yet, or with another PIN, starts all the same: a person can log in.
+func openToken(ctx context.Context, h *host.Host, c *Config, configuration *confgen.Service) {
+	pin, err := c.PIN()
+	if err == nil && pin != "" {
+		err = configuration.LoginFromFile(ctx, pin)
+	}
+	if err != nil {
+		h.Log.Warn("the token was not opened", zap.Error(err))
+	}
+}
