@@ -22,14 +22,13 @@ const (
 // authCertReg registers an authentication certificate, and its server if that is new.
 func authCertReg() behaviour {
 	b := behaviour{
-		event: func(ctx context.Context, tx Tx, in *submission) error {
+		look: func(ctx context.Context, tx Tx, in *submission) error {
 			server, err := tx.Server(in.Server)
 			if server == nil {
 				in.newServer = true
 			}
-			audit.SetEvent(ctx, "Add authentication certificate for security server")
-			if in.newServer {
-				audit.SetEvent(ctx, "Add security server")
+			if !in.newServer {
+				audit.SetEvent(ctx, "Add authentication certificate for security server")
 			}
 			return err
 		},
@@ -178,10 +177,6 @@ func addressOf(approved *Record, pair []Record) string {
 // authCertDeletion takes a certificate off a server (UC MEMBER_24, 29).
 func authCertDeletion() behaviour {
 	b := behaviour{
-		event: func(ctx context.Context, _ Tx, _ *submission) error {
-			audit.SetEvent(ctx, "Delete authentication certificate of security server")
-			return nil
-		},
 		check: func(_ Tx, in *submission) error {
 			parsed, err := certificate.ParseFile(in.AuthCertificate)
 			if err != nil {

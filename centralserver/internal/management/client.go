@@ -20,10 +20,6 @@ const timeLayout = "2006-01-02 15:04:05 MST"
 // clientReg registers a client at a server.
 func clientReg() behaviour {
 	b := behaviour{
-		event: func(ctx context.Context, _ Tx, _ *submission) error {
-			audit.SetEvent(ctx, "Register member as security server client")
-			return nil
-		},
 		check:   checkClientReg,
 		subject: clientSubject,
 		duplicate: func(in *submission, pending *Record) error {
@@ -162,10 +158,6 @@ func ensureSubsystem(tx Tx, id identifier.ClientID, name string) error {
 // clientDeletion ends a registration (UC MEMBER_16, 31).
 func clientDeletion() behaviour {
 	b := behaviour{
-		event: func(ctx context.Context, _ Tx, _ *submission) error {
-			audit.SetEvent(ctx, "Unregister member as security server client")
-			return nil
-		},
 		check: func(tx Tx, in *submission) error {
 			server, err := tx.Server(in.Server)
 			if err == nil && server == nil {

@@ -145,9 +145,7 @@ func (s *Service) RegisterProvider(ctx context.Context, server identifier.Securi
 			return fault.New(fault.Invalid, "subsystem_already_registered_to_security_server",
 				"Management service provider '%s' is already registered as a security server client", provider).With(provider.Short())
 		}
-		b := clientReg()
-		b.event = nil // the event is that of the use case
-		done, err := s.add(ctx, tx, b, &submission{Request: request.Request{Type: request.ClientReg, Server: server, Client: provider}, origin: Center})
+		done, err := s.add(ctx, tx, clientReg(), &submission{Request: request.Request{Type: request.ClientReg, Server: server, Client: provider}, origin: Center})
 		if err != nil {
 			return err
 		}

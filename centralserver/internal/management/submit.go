@@ -19,6 +19,17 @@ type Submitted struct {
 	Status Status
 }
 
+// SetEvent names the audit event of a request that an administrator makes, as the use cases do; one of a security server keeps the door's name.
+func SetEvent(ctx context.Context, t request.Type, origin Origin) {
+	events := map[request.Type]string{
+		request.AuthCertReg: "Add security server", request.AuthCertDeletion: "Delete authentication certificate of security server",
+		request.ClientReg: "Register member as security server client", request.ClientDeletion: "Unregister member as security server client",
+	}
+	if event, named := events[t]; named && origin == Center {
+		audit.SetEvent(ctx, event)
+	}
+}
+
 // submission is a request on its way in.
 type submission struct {
 	request.Request
@@ -29,7 +40,7 @@ type submission struct {
 
 // behaviour is what one request type means. A type without an entry is not served.
 type behaviour struct {
-	event     func(ctx context.Context, tx Tx, in *submission) error // names the audit event of a request made in the central server
+	look      func(ctx context.Context, tx Tx, in *submission) error // what must be known before the checks of a request made in the central server
 	check     func(tx Tx, in *submission) error                      // refuses before anything is saved
 	execute   func(tx Tx, in *submission, id int64) error            // what it does at once; for a registration, after it was saved
 	subject   func(in *submission) string                            // registrations: what two complementary requests agree on
@@ -76,6 +87,7 @@ func (s *Service) submit(ctx context.Context, in submission) (done Submitted, er
 	if !served {
 		return done, fault.New(fault.Invalid, "invalid_request", "Unknown service code '%.20s'", string(in.Type))
 	}
+	SetEvent(ctx, in.Type, in.origin)
 	err = s.store.Update(ctx, func(tx Tx) error {
 		attempt := in // the closure may run again
 		if done, err = s.add(ctx, tx, b, &attempt); err == nil && in.DryRun {
@@ -94,8 +106,8 @@ var errDryRun = errors.New("dry run")
 
 // add does all of a submission in the transaction.
 func (s *Service) add(ctx context.Context, tx Tx, b behaviour, in *submission) (Submitted, error) {
-	if in.origin == Center && b.event != nil {
-		if err := b.event(ctx, tx, in); err != nil {
+	if in.origin == Center && b.look != nil {
+		if err := b.look(ctx, tx, in); err != nil {
 			return Submitted{}, err
 		}
 	}
