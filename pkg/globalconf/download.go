@@ -121,7 +121,7 @@ func readStored(file string, digest signature.Digest, hash []byte, decoded bool)
 	if err != nil {
 		return nil, false, hashFailure(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	h := digest.Hash.New()
 	if decoded {
 		_, err = io.Copy(h, f)

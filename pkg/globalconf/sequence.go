@@ -75,7 +75,7 @@ func (d *decoder) sequence(namespace string, rules []rule, handle func(i int) er
 		if err != nil {
 			return err
 		}
-		for at < len(rules) && !(more && rules[at].in(d.version) && count < rules[at].most && d.matches(namespace, rules[at].name)) {
+		for at < len(rules) && (!more || count >= rules[at].most || !d.matches(namespace, rules[at])) {
 			if err := advance(more); err != nil {
 				return err
 			}
@@ -99,8 +99,9 @@ func (d *decoder) sequence(namespace string, rules []rule, handle func(i int) er
 	}
 }
 
-func (d *decoder) matches(namespace, name string) bool {
-	return name == tail || string(d.Local()) == name && d.Namespace() == namespace
+// matches reports whether the current element is one of the rule.
+func (d *decoder) matches(namespace string, r rule) bool {
+	return r.in(d.version) && (r.name == tail || string(d.Local()) == r.name && d.Namespace() == namespace)
 }
 
 // noAttributes refuses attributes other than xsi:*.

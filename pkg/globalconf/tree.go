@@ -215,7 +215,7 @@ func (t tree) save(instance string, parts []*part, content map[string][]byte) er
 				return saveFailure(err)
 			}
 		}
-		if err := writeFile(filepath.Join(dir, name+metadataSuffix), p.metadata.encode()); err != nil {
+		if err := writeFile(filepath.Join(dir, name+metadataSuffix), p.encode()); err != nil {
 			return fault.Wrap(err, fault.Internal, "global_conf_part_file_expiration_date_update_failure", "Failed to update the metadata of a configuration part")
 		}
 	}

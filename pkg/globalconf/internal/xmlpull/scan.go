@@ -59,14 +59,14 @@ func (r *Reader) skipMarkup() error {
 		}
 		r.pos += 4 + end + 3
 	case bytes.HasPrefix(rest, []byte("<?")):
-		end := bytes.Index(rest, []byte("?>"))
+		end := bytes.Index(rest[2:], []byte("?>"))
 		if end < 0 {
 			return r.fail("processing instruction does not end")
 		}
-		if target := rest[2:end]; len(target) == 0 || len(target) >= 3 && strings.EqualFold(string(target[:3]), "xml") && (len(target) == 3 || isSpace(target[3])) {
+		if target := rest[2 : 2+end]; len(target) == 0 || len(target) >= 3 && strings.EqualFold(string(target[:3]), "xml") && (len(target) == 3 || isSpace(target[3])) {
 			return r.fail("misplaced XML declaration")
 		}
-		r.pos += end + 2
+		r.pos += 2 + end + 2
 	case bytes.HasPrefix(rest, []byte("<!DOCTYPE")):
 		return r.fail("document type declarations are not allowed")
 	default:
