@@ -10,10 +10,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
+	"github.com/ristmik/ristmik/pkg/httpapi"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
@@ -51,9 +50,9 @@ type API struct{ Config }
 
 var _ gen.StrictServerInterface = (*API)(nil)
 
-// Register puts all operations on the group "/api/v1".
-func Register(group *echo.Group, config Config) {
-	gen.RegisterHandlers(group, gen.NewStrictHandler(&API{config}, nil))
+// Register gives what puts all operations on a server's group "/api/v1".
+func Register(config Config) func(*httpapi.Server) {
+	return func(s *httpapi.Server) { gen.RegisterHandlers(s.API(), gen.NewStrictHandler(&API{config}, nil)) }
 }
 
 // snapshot is the newest configuration, expired or not; Conflict global_conf_outdated when there is none.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -90,6 +91,8 @@ type Tx interface {
 type Store interface {
 	View(ctx context.Context, fn func(tx Tx) error) error
 	Update(ctx context.Context, fn func(tx Tx) error) error
+	// Generation changes with every committed Update of anybody, so that what was read can be kept in memory.
+	Generation() uint64
 }
 
 // Config is what a Service needs.
@@ -103,10 +106,13 @@ type Config struct {
 }
 
 // Service is what an administrator can do with clients. It is safe for concurrent use.
-type Service struct{ config Config }
+type Service struct {
+	config Config
+	view   atomic.Pointer[view]
+}
 
 // New makes a service.
-func New(config Config) *Service { return &Service{config} }
+func New(config Config) *Service { return &Service{config: config} }
 
 // Recover turns what was being sent when the server last stopped into unknown outcomes. Call it once, before anything else is sent.
 func (s *Service) Recover(ctx context.Context) error {

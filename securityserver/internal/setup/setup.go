@@ -74,7 +74,7 @@ type Config struct {
 	// Download gets and verifies the configuration that an anchor points to, and keeps it on disk.
 	Download func(ctx context.Context, anchor *globalconf.Anchor) (*globalconf.Snapshot, error)
 	// AnchorChanged is called after an anchor was saved, nil for nothing.
-	AnchorChanged func()
+	AnchorChanged func(ctx context.Context)
 	Now           func() time.Time
 	Rand          io.Reader
 }
@@ -208,7 +208,7 @@ func (s *Setup) upload(ctx context.Context, file []byte, allowed func(Anchor, bo
 		return tx.Audit(ctx)
 	})
 	if err == nil && s.config.AnchorChanged != nil {
-		s.config.AnchorChanged()
+		s.config.AnchorChanged(ctx)
 	}
 	return err
 }

@@ -150,3 +150,23 @@ CREATE INDEX request_submission_client ON request_submission (client, id);
 CREATE INDEX request_submission_certificate ON request_submission (certificate_hash, id);
 -- One question of a kind at a time: a second one waits until the first is answered or given up.
 CREATE UNIQUE INDEX request_submission_open ON request_submission (kind, client, certificate_hash) WHERE outcome = '';
+
+-- Signed messages that passed this server. Identifiers are JSON lists of their parts: others may use characters that ours must not.
+CREATE TABLE message_record (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id   TEXT NOT NULL,
+    side         TEXT NOT NULL CHECK (side IN ('client', 'server')),
+    response     BOOLEAN NOT NULL,
+    client       TEXT NOT NULL,
+    service      TEXT NOT NULL,
+    recorded_at  DATETIME NOT NULL,
+    message      BLOB NOT NULL,
+    attachments  TEXT NOT NULL,
+    digest_uri   TEXT NOT NULL,
+    signature    BLOB NOT NULL,
+    hash_chain   BLOB,
+    hash_result  BLOB,
+    stamped_at   DATETIME
+);
+CREATE INDEX message_record_message ON message_record (message_id);
+CREATE INDEX message_record_unstamped ON message_record (id) WHERE stamped_at IS NULL;
