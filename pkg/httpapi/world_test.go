@@ -239,4 +239,3 @@ func (w *world) lastRecord() map[string]any {
 	require.NoError(w.t, json.Unmarshal([]byte(list[len(list)-1]), &last))
 	return last
 }
-
