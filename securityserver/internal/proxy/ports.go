@@ -12,10 +12,10 @@ import (
 // ConnectionType is how the information systems of a client must connect to the client proxy.
 type ConnectionType string
 
-// The connection types, in X-Road's spelling.
+// The connection types, as the REST API spells them.
 const (
 	HTTP        ConnectionType = "HTTP"          // anything goes
-	HTTPSNoAuth ConnectionType = "HTTPS NO AUTH" // TLS, no certificate asked
+	HTTPSNoAuth ConnectionType = "HTTPS_NO_AUTH" // TLS, no certificate asked
 	HTTPS       ConnectionType = "HTTPS"         // TLS with one of the client's internal certificates
 )
 
