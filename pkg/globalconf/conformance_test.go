@@ -4,9 +4,12 @@ package globalconf_test
 
 import (
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -223,5 +226,71 @@ func TestConformancePartsMatchTheirDeclaredHashes(t *testing.T) {
 		digest, err := signature.DigestByURI(d.Parts[i].HashAlgorithm)
 		require.NoError(t, err)
 		require.Equal(t, d.Parts[i].Hash, digest.Sum(shared(t, "vectors/globalconf-signed/test-conf-simple/EE/"+file)), file)
+	}
+}
+
+// recorder notes where a client goes and lets it reach nothing.
+type recorder []string
+
+func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
+	*r = append(*r, request.URL.String())
+	return nil, errors.New("no network")
+}
+
+func TestConformanceSourceLocations(t *testing.T) {
+	for tree, want := range map[string][]string{
+		"V2":            {"http://anchor/internalconf?version=6"},
+		"V3":            {"https://node1/internalconf?version=6", "http://node1/internalconf?version=6", "http://anchor/internalconf?version=6"},
+		"V3-many-nodes": {"https://node1/", "https://node2/", "https://node3/", "http://node1/", "http://node2/", "http://node3/", "http://anchor/"},
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS(testkit.Shared(t, "vectors/globalconf-signed/"+tree))))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "instance-identifier"), []byte("EE"), 0o600))
+		var asked recorder
+		client := globalconf.NewClient(globalconf.ClientConfig{Directory: dir, HTTP: &http.Client{Transport: &asked}, Now: func() time.Time { return now }})
+		_, err := client.Update(t.Context(), &globalconf.Anchor{Instance: "EE", Sources: []globalconf.AnchorSource{{DownloadURL: "http://anchor/internalconf", Certificates: [][]byte{{1}}}}})
+		require.Equal(t, "global_conf_download_url_connection_failure", fault.CodeOf(err))
+		if tree != "V3-many-nodes" {
+			require.Equal(t, want, []string(asked), tree)
+			continue
+		}
+		require.Len(t, asked, len(want), "%v", asked)
+		half := len(want) / 2
+		for i := range want {
+			require.True(t, i < half == (asked[i][:8] == "https://"), "https comes first: %v", asked)
+		}
+		require.Equal(t, "http://anchor/internalconf?version=6", asked[len(want)-1])
+	}
+}
+
+func TestConformanceOptionalParts(t *testing.T) {
+	for file, valid := range map[string]bool{
+		"valid-monitoring-params.xml": true, "valid-fetchinterval-params.xml": true, "valid-nextupdate-params.xml": true, "empty-monitoring-params.xml": true,
+		"invalid-monitoring-params.xml": false, "invalid-fetchinterval-params.xml": false, "invalid-nextupdate-params.xml": false,
+		"empty-fetchinterval-params.xml": false, "empty-nextupdate-params.xml": false,
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS(testkit.Shared(t, "vectors/globalconf-parts/globalconf_good_v6"))))
+		_, name, _ := strings.Cut(file, "-")
+		identifier, _, _ := strings.Cut(name, "-")
+		stored := filepath.Join(dir, "EE", name)
+		require.NoError(t, os.WriteFile(stored, shared(t, "vectors/globalconf-parts/"+file), 0o600))
+		require.NoError(t, os.WriteFile(stored+".metadata", fmt.Appendf(nil, `{"contentIdentifier":%q,"instanceIdentifier":"EE"}`, strings.ToUpper(identifier)), 0o600))
+		s, err := globalconf.Load(dir, now)
+		if !valid {
+			require.Equal(t, "malformed_optional_parts_conf", fault.CodeOf(err), file)
+			continue
+		}
+		require.NoError(t, err, file)
+		switch file {
+		case "valid-monitoring-params.xml":
+			require.Equal(t, member(t, "fdev", "GOV", "66655666"), s.MonitoringClient())
+		case "valid-fetchinterval-params.xml":
+			require.Equal(t, 500*time.Second, s.OCSPFetchInterval())
+		case "valid-nextupdate-params.xml":
+			trust, err := s.Trust("EE")
+			require.NoError(t, err)
+			require.False(t, trust.VerifyNextUpdate)
+		}
 	}
 }
