@@ -2,8 +2,16 @@ package schema
 
 import "embed"
 
-// WSDL holds wsdl/managementservices.wsdl, which the central server publishes and the management services' security server reads. The
-// address in it is a placeholder: an administrator sets the real one.
+// WSDL holds the description of the management services as the central server publishes it.
 //
 //go:embed wsdl
 var WSDL embed.FS
+
+// ManagementServicesWSDL is the file that the central server serves.
+func ManagementServicesWSDL() []byte {
+	data, err := WSDL.ReadFile("wsdl/managementservices.wsdl")
+	if err != nil {
+		return nil
+	}
+	return data
+}

@@ -117,7 +117,7 @@ func (a *API) token(ctx context.Context) (gen.Token, error) {
 }
 
 // maxKeys is how many signing keys a source may have.
-const maxKeys = 2
+const maxKeys = confgen.KeysPerSource
 
 func tokenActions(state confgen.TokenState) []gen.PossibleTokenAction {
 	switch {

@@ -63,9 +63,10 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 
 	parts := []daemon.Part{{Name: "global configuration", Run: configuration.Run}}
 	admin, err := h.Admin(func(server *httpapi.Server) {
-		api.Register(server, api.Config{
+		api.New(api.Config{
 			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, Version: version,
-		})
+			PublicPort: c.PublicationPort, ManagementPort: c.ManagementPort, TimestampingInterval: confgen.DefaultTimeStampingInterval,
+		}).Register(server.API())
 	})
 	if err != nil {
 		return err

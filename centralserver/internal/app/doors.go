@@ -38,7 +38,7 @@ func publicDoors(h *host.Host, c *Config, requests *management.Service, configur
 	}{
 		{"registration service", c.RegistrationPort, intake.Registration(soap), daemon.TLS(pair)},
 		{"management services", c.ManagementPort, intake.Management(soap), daemon.TLS(pair)},
-		{"publication", c.PublicationPort, intake.Publication(public, schema.WSDL), nil},
+		{"publication", c.PublicationPort, intake.Publication(public, schema.ManagementServicesWSDL()), nil},
 	} {
 		listener, err := h.Listen(door.port)
 		if err != nil {

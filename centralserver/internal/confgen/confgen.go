@@ -111,11 +111,14 @@ const (
 	parameterExpireInterval       = "confExpireIntervalSeconds"
 )
 
+// DefaultTimeStampingInterval is how often security servers have their messages time-stamped unless the parameter says otherwise.
+const DefaultTimeStampingInterval = time.Minute
+
 // defaults are the values that initialization stores, as X-Road's.
 var defaults = map[string]string{
 	parameterAuthCertRegURL:       "https://%{centralServerAddress}:4001/managementservice/",
 	parameterOCSPFreshness:        "3600",
-	parameterTimeStampingInterval: "60",
+	parameterTimeStampingInterval: strconv.Itoa(int(DefaultTimeStampingInterval.Seconds())),
 	parameterExpireInterval:       "600",
 }
 

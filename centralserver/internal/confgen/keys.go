@@ -18,11 +18,11 @@ import (
 	"github.com/ristmik/ristmik/pkg/token"
 )
 
-// TokenID and TokenName are those of the one software token.
+// TokenID and TokenName are those of the one software token; KeysPerSource bounds the keys of a source.
 const (
 	TokenID       = "0"
 	TokenName     = "softToken-0"
-	keysPerSource = 2 // one signs, the other is being rotated in or out
+	KeysPerSource = 2 // one signs, the other is being rotated in or out
 )
 
 // TokenState is the software token with the signing keys on it.
@@ -120,8 +120,8 @@ func (s *Service) AddSigningKey(ctx context.Context, source SourceType, label st
 		if err != nil {
 			return err
 		}
-		if len(keys) >= keysPerSource {
-			return fault.New(fault.Conflict, "signing_key_limit_reached", "A source has at most %d signing keys", keysPerSource)
+		if len(keys) >= KeysPerSource {
+			return fault.New(fault.Conflict, "signing_key_limit_reached", "A source has at most %d signing keys", KeysPerSource)
 		}
 		key.Active = len(keys) == 0
 		key.CreatedAt = tx.Now()
