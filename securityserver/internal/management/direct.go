@@ -55,7 +55,7 @@ func (s *Sender) direct(ctx context.Context, service globalconf.ManagementServic
 	case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusInternalServerError:
 		return 0, refusedByStatus(response)
 	}
-	return request.ReadResponse(body, response.Header.Get("Content-Type"), sealed.SOAP)
+	return read(body, response.Header.Get("Content-Type"), sealed)
 }
 
 // refusedByStatus judges a status that carries no SOAP: 4xx is a door that did not let the request in; for the rest nobody knows.

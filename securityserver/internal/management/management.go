@@ -104,23 +104,38 @@ func (s *Sender) send(ctx context.Context, r *request.Request, auth *signature.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	if r.Type == request.AuthCertReg {
+	if r.Type.Direct() {
 		return s.direct(ctx, service, sealed)
 	}
 	response, contentType, err := s.config.Exchange(ctx, sealed.ContentType, sealed.Body)
 	if err != nil {
 		return 0, outcome(err)
 	}
-	return request.ReadResponse(response, contentType, sealed.SOAP)
+	return read(response, contentType, sealed)
 }
 
 // outcome recognises a refusal that is none: the management services' security server lost the central server's answer, so nobody knows
 // what the central server did.
 func outcome(err error) error {
 	if f, ok := errors.AsType[*soap.Fault](err); ok && fault.SameCode(f.Code, "server.serverproxy.service_failed.io_error") {
-		return fault.Wrap(f, fault.Unavailable, "io_error", "The central server did not answer; the outcome is not known")
+		// The fault's text only, not the fault: whoever finds one in the chain takes it for a refusal.
+		return fault.Wrap(errors.New(f.Error()), fault.Unavailable, "io_error", "The central server did not answer; the outcome is not known")
 	}
 	return err
+}
+
+// read reads the answer. One that cannot be understood leaves the outcome unknown: the request was received.
+func read(response []byte, contentType string, sealed request.Sealed) (int64, error) {
+	id, err := request.ReadResponse(response, contentType, sealed.SOAP)
+	if err == nil {
+		return id, nil
+	}
+	if f, ok := errors.AsType[*soap.Fault](err); ok {
+		return 0, f
+	}
+	f := *fault.From(err)
+	f.Kind = fault.Unavailable
+	return 0, &f
 }
 
 // signer gives the key that signs inside the request: the client's member for requests about clients, the owner for authCertReg, none for
