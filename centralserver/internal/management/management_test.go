@@ -383,3 +383,5 @@ func TestRegisterProvider(t *testing.T) {
 		}, "mr_forbidden_disable_management_service_client", "The management services' provider cannot be disabled", event)
 	})
 }
+
+func itoa(id int64) string { return fmt.Sprint(id) }
