@@ -57,7 +57,8 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	})
 	configuration := confgen.New(confgen.Config{
 		PublicDirectory: public, PublicPort: c.PublicationPort, Interval: c.GlobalConfiguration.Interval, Poll: c.GlobalConfiguration.Poll,
-		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,
+		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval,
+		ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,
 	}, rows.Configuration())
 	openToken(ctx, h, c, configuration)
 
@@ -65,7 +66,7 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	admin, err := h.Admin(func(server *httpapi.Server) {
 		api.New(api.Config{
 			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, Version: version,
-			PublicPort: c.PublicationPort, ManagementPort: c.ManagementPort, TimestampingInterval: confgen.DefaultTimeStampingInterval,
+			PublicPort: c.PublicationPort, ManagementPort: c.ManagementPort, TimestampingInterval: c.GlobalConfiguration.TimeStampingInterval,
 		}).Register(server.API())
 	})
 	if err != nil {

@@ -25,6 +25,8 @@ type GlobalConfiguration struct {
 	Interval     time.Duration      `yaml:"interval"`      // of an unchanged registry
 	Poll         time.Duration      `yaml:"poll"`          // between two looks whether the registry has changed
 	KeyAlgorithm token.KeyAlgorithm `yaml:"key_algorithm"` // of new configuration signing keys
+	// TimeStampingInterval is stored at initialization: how often security servers have their messages time-stamped.
+	TimeStampingInterval time.Duration `yaml:"time_stamping_interval"`
 }
 
 // ManagementRequests says how requests are taken in.
@@ -44,7 +46,7 @@ type AutoApprove struct {
 func DefaultConfig() *Config {
 	return &Config{
 		Config: host.Defaults("/var/lib/ristmik/central"), PublicationPort: 80, RegistrationPort: 4001, ManagementPort: 4002,
-		GlobalConfiguration: GlobalConfiguration{Interval: time.Minute, Poll: time.Second, KeyAlgorithm: token.RSA2048},
+		GlobalConfiguration: GlobalConfiguration{Interval: time.Minute, Poll: time.Second, KeyAlgorithm: token.RSA2048, TimeStampingInterval: time.Minute},
 		ManagementRequests:  ManagementRequests{Pairing: management.PairingRequired, PerMinute: 10},
 	}
 }
@@ -64,6 +66,9 @@ func (c *Config) Validate() error {
 	}
 	if c.GlobalConfiguration.Interval <= 0 || c.GlobalConfiguration.Poll <= 0 {
 		return errors.New("global_configuration: interval and poll must be positive")
+	}
+	if t := c.GlobalConfiguration.TimeStampingInterval; t < time.Second || t%time.Second != 0 {
+		return errors.New("global_configuration.time_stamping_interval must be whole seconds")
 	}
 	if !c.GlobalConfiguration.KeyAlgorithm.Valid() {
 		return fmt.Errorf("global_configuration.key_algorithm: %q is not known", c.GlobalConfiguration.KeyAlgorithm)

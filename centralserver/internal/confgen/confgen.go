@@ -111,15 +111,11 @@ const (
 	parameterExpireInterval       = "confExpireIntervalSeconds"
 )
 
-// DefaultTimeStampingInterval is how often security servers have their messages time-stamped unless the parameter says otherwise.
-const DefaultTimeStampingInterval = time.Minute
-
-// defaults are the values that initialization stores, as X-Road's.
+// defaults are the values that initialization stores beside the time-stamping interval, as X-Road's.
 var defaults = map[string]string{
-	parameterAuthCertRegURL:       "https://%{centralServerAddress}:4001/managementservice/",
-	parameterOCSPFreshness:        "3600",
-	parameterTimeStampingInterval: strconv.Itoa(int(DefaultTimeStampingInterval.Seconds())),
-	parameterExpireInterval:       "600",
+	parameterAuthCertRegURL: "https://%{centralServerAddress}:4001/managementservice/",
+	parameterOCSPFreshness:  "3600",
+	parameterExpireInterval: "600",
 }
 
 // Tx is what confgen needs of a transaction.
@@ -153,7 +149,8 @@ type Config struct {
 	Interval              time.Duration // between two generations of an unchanged registry
 	Poll                  time.Duration // between two looks at the generation number
 	KeyAlgorithm          token.KeyAlgorithm
-	ManagementCertificate []byte // DER of the certificate of the registration and management doors
+	TimeStampingInterval  time.Duration // what initialization stores: how often security servers have their messages time-stamped
+	ManagementCertificate []byte        // DER of the certificate of the registration and management doors
 	Now                   func() time.Time
 	Rand                  io.Reader
 	Log                   *zap.Logger

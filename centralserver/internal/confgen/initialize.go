@@ -2,6 +2,7 @@ package confgen
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/pkg/audit"
@@ -67,6 +68,10 @@ func (s *Service) Initialize(ctx context.Context, instance, address, pin string)
 			if err := tx.SetParameter(key, value); err != nil {
 				return err
 			}
+		}
+		seconds := strconv.Itoa(int(s.config.TimeStampingInterval.Seconds()))
+		if err := tx.SetParameter(parameterTimeStampingInterval, seconds); err != nil {
+			return err
 		}
 		if err := tx.SetParameter(registry.ParameterInstance, instance); err != nil {
 			return err

@@ -14,9 +14,10 @@ token:
 global_configuration:
   interval: %s
   poll: 200ms
+  time_stamping_interval: %s
 management_requests:
   per_minute: 600
-`, i.path(name), address, i.databaseConfig(name), PublicationPort, i.secretFile(name+"-pin"), intervals)
+`, i.path(name), address, i.databaseConfig(name), PublicationPort, i.secretFile(name+"-pin"), intervals, intervals)
 }
 
 func securityConfig(i *Instance, name, address string) string {

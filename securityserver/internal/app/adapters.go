@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
 	"sync/atomic"
 	"time"
 
+	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
@@ -60,11 +60,11 @@ func authorities(s *setup.Setup, snapshot func() *globalconf.Snapshot) func(cont
 				if approved.URL != t.URL {
 					continue
 				}
-				certificate, err := x509.ParseCertificate(approved.Certificate)
+				parsed, err := certificate.ParseFile(approved.Certificate)
 				if err != nil {
 					return nil, err
 				}
-				list = append(list, messagelog.Authority{URL: t.URL, Certificate: certificate})
+				list = append(list, messagelog.Authority{URL: t.URL, Certificate: parsed})
 			}
 		}
 		return list, nil

@@ -59,22 +59,24 @@ func (l *Log) Status() Status {
 	return l.status
 }
 
+// tick is how often Run looks whether the interval is over: the interval may change with each configuration.
+const tick = time.Second
+
 // Run time-stamps until ctx ends.
 func (l *Log) Run(ctx context.Context) error {
-	for {
-		interval := l.config.Interval()
-		if interval <= 0 {
-			interval = time.Minute
-		}
-		timer := time.NewTimer(interval)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for last := l.config.Now(); ; {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return nil
-		case <-timer.C:
+		case <-ticker.C:
 		}
-		if _, err := l.Stamp(ctx); err != nil && ctx.Err() == nil {
-			l.config.Log.Warn("messages were not time-stamped", zap.Error(err))
+		if now := l.config.Now(); now.Sub(last) >= l.config.Interval() {
+			last = now
+			if _, err := l.Stamp(ctx); err != nil && ctx.Err() == nil {
+				l.config.Log.Warn("messages were not time-stamped", zap.Error(err))
+			}
 		}
 	}
 }
