@@ -172,11 +172,14 @@ func TestClientList(t *testing.T) {
 		}
 		require.Equal(t, 30, list(registry.ClientFilter{Text: "_"}).Total, "an underscore is itself")
 		require.Equal(t, 0, list(registry.ClientFilter{Text: "%"}).Total)
+		_, err := w.Registry.RenameMember(w.Do(), w.Client("EE:GOV:2"), "Ämari Liige")
+		require.NoError(t, err)
+		require.Equal(t, 1, list(registry.ClientFilter{Text: "Ämari L"}).Total)
 		require.Equal(t, 1, list(registry.ClientFilter{Text: "MS"}).Total)
 		require.Equal(t, 1, list(registry.ClientFilter{Type: identifier.Subsystem}).Total)
 		require.Equal(t, 0, list(registry.ClientFilter{Server: w.Server("EE:GOV:1:ss1")}).Total)
 		require.Equal(t, 33, list(registry.ClientFilter{ExcludingGroup: registry.OwnersGroup}).Total)
-		_, err := w.Registry.Clients(t.Context(), registry.ClientFilter{Paging: registry.Paging{Limit: 1, Sort: "x"}})
+		_, err = w.Registry.Clients(t.Context(), registry.ClientFilter{Paging: registry.Paging{Limit: 1, Sort: "x"}})
 		require.Equal(t, "invalid_sort_properties", fault.CodeOf(err))
 		for _, key := range registry.ServerSortKeys {
 			_, err := w.Registry.Servers(t.Context(), "x", registry.Paging{Limit: 1, Sort: key})

@@ -46,13 +46,13 @@ var clientOrder = map[string]string{
 func (t *Tx) Clients(f registry.ClientFilter) (registry.Page[registry.Client], error) {
 	var c conditions
 	if f.Text != "" {
-		c.add(`(lower(i.member_name) LIKE ? ESCAPE '!' OR lower(i.member_class) LIKE ? ESCAPE '!' OR lower(i.member_code) LIKE ? ESCAPE '!'
-			OR lower(i.subsystem_code) LIKE ? ESCAPE '!')`, like(f.Text), like(f.Text), like(f.Text), like(f.Text))
+		c.add(`(lower(i.member_name) LIKE lower(?) ESCAPE '!' OR lower(i.member_class) LIKE lower(?) ESCAPE '!' OR lower(i.member_code) LIKE lower(?) ESCAPE '!'
+			OR lower(i.subsystem_code) LIKE lower(?) ESCAPE '!')`, like(f.Text), like(f.Text), like(f.Text), like(f.Text))
 	}
 	for _, contains := range []struct{ column, value string }{{"i.member_name", f.Name}, {"i.instance", f.Instance}, {"i.member_class", f.Class},
 		{"i.member_code", f.Code}, {"i.subsystem_code", f.Subsystem}} {
 		if contains.value != "" {
-			c.add("lower("+contains.column+") LIKE ? ESCAPE '!'", like(contains.value))
+			c.add("lower("+contains.column+") LIKE lower(?) ESCAPE '!'", like(contains.value))
 		}
 	}
 	if f.Type != "" {

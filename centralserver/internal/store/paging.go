@@ -25,9 +25,10 @@ func (c *conditions) where() string {
 	return " WHERE " + strings.Join(c.texts, " AND ")
 }
 
-// like makes a pattern that finds the text anywhere; the escape character is an exclamation mark.
+// like makes a pattern that finds the text anywhere; the escape character is an exclamation mark. Case is folded by the database on both
+// sides, because each folds its own set of letters.
 func like(text string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 }
 
 // page counts a list and reads one page of it. order gives the expression of each sort key; unique makes the order total and is the list's

@@ -77,9 +77,9 @@ func (t *Tx) Requests(f management.Filter) (registry.Page[management.Record], er
 	var c conditions
 	if f.Text != "" {
 		text := like(f.Text)
-		c.add(`(CAST(q.id AS TEXT) LIKE ? ESCAPE '!' OR CAST(q.created_at AS TEXT) LIKE ? ESCAPE '!' OR lower(COALESCE(o.name, '')) LIKE ? ESCAPE '!'
-			OR lower(i.instance) LIKE ? ESCAPE '!' OR lower(i.member_class) LIKE ? ESCAPE '!' OR lower(i.member_code) LIKE ? ESCAPE '!'
-			OR lower(i.server_code) LIKE ? ESCAPE '!')`, text, text, text, text, text, text, text)
+		c.add(`(CAST(q.id AS TEXT) LIKE lower(?) ESCAPE '!' OR CAST(q.created_at AS TEXT) LIKE lower(?) ESCAPE '!' OR lower(COALESCE(o.name, '')) LIKE lower(?) ESCAPE '!'
+			OR lower(i.instance) LIKE lower(?) ESCAPE '!' OR lower(i.member_class) LIKE lower(?) ESCAPE '!' OR lower(i.member_code) LIKE lower(?) ESCAPE '!'
+			OR lower(i.server_code) LIKE lower(?) ESCAPE '!')`, text, text, text, text, text, text, text)
 	}
 	if f.Origin != "" {
 		c.add("q.origin = ?", string(f.Origin))

@@ -48,8 +48,8 @@ var serverOrder = map[string]string{
 func (t *Tx) Servers(text string, p registry.Paging) (registry.Page[registry.Server], error) {
 	var c conditions
 	if text != "" {
-		c.add(`(lower(i.server_code) LIKE ? ESCAPE '!' OR lower(o.name) LIKE ? ESCAPE '!' OR lower(i.member_class) LIKE ? ESCAPE '!'
-			OR lower(i.member_code) LIKE ? ESCAPE '!')`, like(text), like(text), like(text), like(text))
+		c.add(`(lower(i.server_code) LIKE lower(?) ESCAPE '!' OR lower(o.name) LIKE lower(?) ESCAPE '!' OR lower(i.member_class) LIKE lower(?) ESCAPE '!'
+			OR lower(i.member_code) LIKE lower(?) ESCAPE '!')`, like(text), like(text), like(text), like(text))
 	}
 	return page(t, serverTables, serverColumns, c, serverOrder, "s.id", p, toServer)
 }
