@@ -55,7 +55,7 @@ type Rest struct {
 }
 
 // Close frees the attachments.
-func (r *Rest) Close() error { return r.spool.Close() }
+func (r *Rest) Close() { r.spool.Close() }
 
 // NewDecoder starts to read a message with this content type. Code invalid_content_type.
 func NewDecoder(r io.Reader, contentType string, digest signature.Digest, limits Limits) (*Decoder, error) {
@@ -153,6 +153,7 @@ func (d *Decoder) part(rest *Rest, part *soap.PartReader, k kind) error {
 		rest.Signature, err = readAll(part, d.limits.Signature, "Signature")
 	case kindSOAP:
 		rest.Fault, err = d.fault(part)
+	default: // the state machine lets nothing else through
 	}
 	return err
 }

@@ -37,11 +37,11 @@ func (s *spool) toFile() error {
 	}
 	// Nobody else needs the name, and without it nothing is left behind when the server dies.
 	if err := os.Remove(file.Name()); err != nil {
-		file.Close()
+		_ = file.Close()
 		return fmt.Errorf("keeping attachments: %w", err)
 	}
 	if _, err := file.Write(s.memory); err != nil {
-		file.Close()
+		_ = file.Close()
 		return fmt.Errorf("keeping attachments: %w", err)
 	}
 	s.file, s.memory = file, nil
@@ -56,12 +56,10 @@ func (s *spool) section(offset, size int64) io.Reader {
 }
 
 // Close frees the file. It may be called twice.
-func (s *spool) Close() error {
+func (s *spool) Close() {
 	s.memory = nil
-	if s.file == nil {
-		return nil
+	if s.file != nil {
+		_ = s.file.Close() // nobody reads what is in it again
+		s.file = nil
 	}
-	file := s.file
-	s.file = nil
-	return file.Close()
 }

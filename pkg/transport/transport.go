@@ -8,7 +8,7 @@ package transport
 import (
 	"fmt"
 	"io"
-	"net/http"
+	"strings"
 
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/signature"
@@ -43,8 +43,8 @@ type Header struct {
 	RequestID           string           // requests only; for logs
 }
 
-// SetRequest puts the headers of a request into h.
-func (h Header) SetRequest(to http.Header) {
+// SetRequest puts the headers of a request into an http.Header.
+func (h Header) SetRequest(to map[string][]string) {
 	to[headerDigest] = []string{h.Digest.Name}
 	to[headerVersion] = []string{h.ProxyVersion}
 	to[headerContentType] = []string{h.OriginalContentType}
@@ -52,15 +52,15 @@ func (h Header) SetRequest(to http.Header) {
 	to[headerRequestID] = []string{h.RequestID}
 }
 
-// SetResponse puts the headers of a response into h.
-func (h Header) SetResponse(to http.Header) {
+// SetResponse puts the headers of a response into an http.Header.
+func (h Header) SetResponse(to map[string][]string) {
 	to[headerDigest] = []string{h.Digest.Name}
 	to[headerContentType] = []string{h.OriginalContentType}
 }
 
 // ReadHeader reads the headers of a request or response. A message without a known digest algorithm is refused with code internal_error or
 // unsupported_algorithm.
-func ReadHeader(from http.Header) (Header, error) {
+func ReadHeader(from map[string][]string) (Header, error) {
 	h := Header{
 		ProxyVersion:        get(from, headerVersion),
 		OriginalContentType: get(from, headerContentType),
@@ -83,12 +83,11 @@ func ReadHeader(from http.Header) (Header, error) {
 }
 
 // get reads a header in whatever spelling it arrived.
-func get(from http.Header, name string) string {
-	if v := from.Get(name); v != "" {
-		return v
-	}
-	if v := from[name]; len(v) > 0 {
-		return v[0]
+func get(from map[string][]string, name string) string {
+	for spelled, values := range from {
+		if len(values) > 0 && strings.EqualFold(spelled, name) {
+			return values[0]
+		}
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,27 @@ import (
 
 // source stands for the download: what it gives and how often it was asked.
 type source struct {
+	mu       sync.Mutex
 	anchor   *globalconf.Anchor
 	snapshot *globalconf.Snapshot
 	err      error
 	asked    int
 	seen     []*globalconf.Snapshot // by the hook
 	hookErr  error
+}
+
+// set changes the source between rounds.
+func (s *source) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// counts tells how often source and hook were asked.
+func (s *source) counts() (asked, seen int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked, len(s.seen)
 }
 
 func snapshot(t *testing.T, expire time.Time) *globalconf.Snapshot {
@@ -39,10 +55,14 @@ func (s *source) loop(directory string) *confclient.Loop {
 		Directory: directory,
 		Anchor:    func(context.Context) (*globalconf.Anchor, error) { return s.anchor, nil },
 		Update: func(context.Context, *globalconf.Anchor) (*globalconf.Snapshot, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.asked++
 			return s.snapshot, s.err
 		},
 		Hooks: []confclient.Hook{{Name: "test", Run: func(_ context.Context, snapshot *globalconf.Snapshot) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.seen = append(s.seen, snapshot)
 			return s.hookErr
 		}}},
@@ -52,7 +72,8 @@ func (s *source) loop(directory string) *confclient.Loop {
 
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &source{anchor: &globalconf.Anchor{}, snapshot: snapshot(t, time.Now().Add(150*time.Second))}
+		first := snapshot(t, time.Now().Add(150*time.Second))
+		s := &source{anchor: &globalconf.Anchor{}, snapshot: first}
 		loop := s.loop(t.TempDir())
 		require.Nil(t, loop.Current())
 		ctx, cancel := context.WithCancel(t.Context())
@@ -60,17 +81,19 @@ func TestRun(t *testing.T) {
 		go func() { done <- loop.Run(ctx) }()
 
 		synctest.Wait()
-		require.Equal(t, 1, s.asked, "the first round is immediate")
-		require.Same(t, s.snapshot, loop.Current())
+		asked, _ := s.counts()
+		require.Equal(t, 1, asked, "the first round is immediate")
+		require.Same(t, first, loop.Current())
 		started := time.Now()
 		require.Equal(t, confclient.Status{LastAttempt: started, LastSuccess: started, Next: started.Add(time.Minute)}, loop.Status())
 
-		s.err = errors.New("no network")
+		s.set(func() { s.err = errors.New("no network") })
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		require.Equal(t, 2, s.asked)
-		require.Same(t, s.snapshot, loop.Current(), "a failed round changes nothing")
-		require.Len(t, s.seen, 2, "hooks run all the same: local state may have changed")
+		asked, seen := s.counts()
+		require.Equal(t, 2, asked)
+		require.Same(t, first, loop.Current(), "a failed round changes nothing")
+		require.Equal(t, 2, seen, "hooks run all the same: local state may have changed")
 		status := loop.Status()
 		require.EqualError(t, status.LastError, "no network")
 		require.Equal(t, started, status.LastSuccess)
@@ -78,15 +101,17 @@ func TestRun(t *testing.T) {
 
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		require.Equal(t, 4, s.asked, "failures do not slow the loop down")
+		asked, _ = s.counts()
+		require.Equal(t, 4, asked, "failures do not slow the loop down")
 		require.NotNil(t, loop.Current(), "expired stays current")
 		require.Equal(t, "global_conf_outdated", fault.CodeOf(loop.Current().Valid(time.Now())))
 
-		s.err, s.snapshot, s.hookErr = nil, snapshot(t, time.Time{}), errors.New("hook failed")
+		second := snapshot(t, time.Time{})
+		s.set(func() { s.err, s.snapshot, s.hookErr = nil, second, errors.New("hook failed") })
 		loop.Refresh()
 		loop.Refresh()
 		synctest.Wait()
-		require.Same(t, s.snapshot, loop.Current(), "asked for, done at once; a failing hook stops nothing")
+		require.Same(t, second, loop.Current(), "asked for, done at once; a failing hook stops nothing")
 		require.NoError(t, loop.Status().LastError)
 		cancel()
 		require.NoError(t, <-done)

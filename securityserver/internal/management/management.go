@@ -147,6 +147,7 @@ func (s *Sender) signer(ctx context.Context, r *request.Request) (*signature.Cre
 		return nil, nil
 	case request.ClientReg, request.ClientDisable, request.ClientEnable:
 		member = r.Client.Member()
+	default: // the owner agrees
 	}
 	credential, err := s.config.Signing(ctx, member)
 	if err != nil {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 
 	"github.com/ristmik/ristmik/pkg/fault"
+	"github.com/ristmik/ristmik/pkg/signature"
 	"github.com/ristmik/ristmik/pkg/soap"
 	"github.com/ristmik/ristmik/pkg/transport"
 )
@@ -94,10 +96,17 @@ func (p *ClientProxy) usable(ctx context.Context) error {
 	if _, err := p.config.snapshot(); err != nil {
 		return err
 	}
-	if _, err := p.config.Credentials.Authentication(ctx); err != nil {
-		return noAuthentication(err)
+	_, err := p.authentication(ctx)
+	return err
+}
+
+// authentication gives our own authentication key.
+func (p *ClientProxy) authentication(ctx context.Context) (signature.Credential, error) {
+	c, err := p.config.Credentials.Authentication(ctx)
+	if err != nil {
+		return c, fault.Wrap(err, fault.Conflict, tlsFailed, "Security server has no valid authentication certificate")
 	}
-	return nil
+	return c, nil
 }
 
 // Exchange sends a request of the server itself, where the owner is the client: the owner must be registered, how it connects does not
@@ -138,7 +147,7 @@ func (p *ClientProxy) read(in *incoming, body io.Reader) error {
 			return err
 		}
 		first, err := in.parts.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fault.New(fault.Invalid, "missing_soap", "Request does not have SOAP message")
 		}
 		if err != nil {

@@ -62,19 +62,18 @@ func (p *ClientProxy) prepare(ctx context.Context, in *incoming) (conn *peerConn
 	if signing, err = p.config.Credentials.Signing(ctx, in.message.Header.Client.Member()); err != nil {
 		return
 	}
-	if auth, err = p.config.Credentials.Authentication(ctx); err != nil {
-		err = noAuthentication(err)
+	if auth, err = p.authentication(ctx); err != nil {
 		return
 	}
-	conn, err = p.connect(ctx, s, found, in.message.Header.Service.Provider())
+	conn, err = p.connect(ctx, s, auth, found, in.message.Header.Service.Provider())
 	return
 }
 
 // connect gives a connection whose other end was verified to serve the provider. A resumed or kept connection may show what the server no
 // longer uses: then everything kept is forgotten and a fresh handshake decides.
-func (p *ClientProxy) connect(ctx context.Context, s *globalconf.Snapshot, found []string, provider identifier.ClientID) (*peerConn, error) {
+func (p *ClientProxy) connect(ctx context.Context, s *globalconf.Snapshot, auth signature.Credential, found []string, provider identifier.ClientID) (*peerConn, error) {
 	for {
-		conn, err := p.pool.get(ctx, found)
+		conn, err := p.pool.get(ctx, auth, found)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +190,7 @@ func copyAttachments(e *transport.Encoder, parts *soap.MultipartReader, limits t
 	left := limits.Bytes
 	for count := 0; ; count++ {
 		part, err := parts.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

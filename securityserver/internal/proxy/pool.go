@@ -13,6 +13,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/signature"
 )
 
 // pool keeps TLS connections to other security servers. A connection carries one exchange at a time and is handed out by address; who is at the
@@ -50,11 +51,7 @@ func newPool(c Config) *pool {
 }
 
 // get gives a kept connection to one of the addresses, or a new one to the address that connects first.
-func (p *pool) get(ctx context.Context, addresses []string) (*peerConn, error) {
-	credential, err := p.config.Credentials.Authentication(ctx)
-	if err != nil {
-		return nil, noAuthentication(err)
-	}
+func (p *pool) get(ctx context.Context, credential signature.Credential, addresses []string) (*peerConn, error) {
 	certificate := tlsCertificate(credential)
 	p.mu.Lock()
 	if own := string(credential.Certificate.Raw); own != p.own {
@@ -86,7 +83,7 @@ func (p *pool) take(addresses []string) *peerConn {
 				c.reused = true
 				return c
 			}
-			c.Close()
+			_ = c.Close()
 		}
 	}
 	return nil
@@ -97,10 +94,10 @@ func (p *pool) put(c *peerConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.generation != p.generation || c.Err() != nil || c.Available() == 0 || len(p.idle[c.address]) >= maxIdlePerPeer {
-		c.Close()
+		_ = c.Close()
 		return
 	}
-	c.expiry = time.AfterFunc(poolTimeout, func() { c.Close() })
+	c.expiry = time.AfterFunc(poolTimeout, c.close)
 	p.idle[c.address] = append(p.idle[c.address], c)
 }
 
@@ -115,7 +112,7 @@ func (p *pool) reset() {
 	for _, list := range p.idle {
 		for _, c := range list {
 			c.expiry.Stop()
-			c.Close()
+			_ = c.Close()
 		}
 	}
 	clear(p.idle)
@@ -144,7 +141,7 @@ func (p *pool) dial(ctx context.Context, addresses []string, certificate *tls.Ce
 		},
 	})
 	if err := conn.HandshakeContext(ctx); err != nil {
-		raw.Close()
+		_ = raw.Close()
 		return nil, fault.Wrap(err, fault.Unavailable, tlsFailed, "TLS handshake failed")
 	}
 	c := &peerConn{state: conn.ConnectionState(), address: address, generation: generation, verified: map[identifier.ClientID]verification{}}
@@ -155,7 +152,7 @@ func (p *pool) dial(ctx context.Context, addresses []string, certificate *tls.Ce
 		ResponseHeaderTimeout:  answerTimeout,
 	}
 	if c.ClientConn, err = t.NewClientConn(ctx, "https", address); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	return c, nil
@@ -185,7 +182,7 @@ func race(ctx context.Context, addresses []string) (net.Conn, string, error) {
 			case results <- result{conn, address, err}:
 			case <-done:
 				if conn != nil {
-					conn.Close()
+					_ = conn.Close()
 				}
 			}
 		}()
@@ -202,11 +199,7 @@ func race(ctx context.Context, addresses []string) (net.Conn, string, error) {
 }
 
 // close drops the connection: something is left unread on it.
-func (c *peerConn) close() { c.Close() }
-
-func noAuthentication(err error) error {
-	return fault.Wrap(err, fault.Conflict, tlsFailed, "Security server has no valid authentication certificate")
-}
+func (c *peerConn) close() { _ = c.Close() }
 
 // hostOf is the address of the configuration from a dialled address, as the OCSP responder is found.
 func hostOf(address string) string {

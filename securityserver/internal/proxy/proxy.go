@@ -81,11 +81,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// snapshot gives the configuration when it is there and valid.
+// snapshot gives the configuration when it is there and valid, without the federated instances that have expired.
 func (c Config) snapshot() (*globalconf.Snapshot, error) {
 	s := c.Snapshot()
 	if s == nil {
 		return nil, fault.New(fault.Conflict, "global_conf_outdated", "Global configuration is expired")
 	}
-	return s, s.Valid(c.Now())
+	now := c.Now()
+	return s.At(now), s.Valid(now)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -75,7 +76,7 @@ func (s *services) call(ctx context.Context, req *request) (*serviceResponse, er
 		timeout = serviceTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	response, err := s.post(ctx, door, req)
+	response, err := s.post(ctx, door, req) //nolint:bodyclose // serviceResponse.close closes it
 	if err != nil {
 		cancel()
 		return nil, err
@@ -105,7 +106,7 @@ func (s *services) post(ctx context.Context, door *http.Transport, req *request)
 		}()
 		// The request's attachments are freed when the exchange is over: nobody may read them then.
 		defer func() {
-			reader.Close()
+			_ = reader.Close()
 			<-done
 		}()
 	} else {
@@ -138,7 +139,7 @@ func (s *services) read(r *serviceResponse, response *http.Response) error {
 			return err
 		}
 		first, err := r.parts.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fault.New(fault.Unavailable, "invalid_message", "No response message received from service")
 		}
 		if err != nil {

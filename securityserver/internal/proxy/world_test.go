@@ -124,7 +124,8 @@ type world struct {
 	expire   time.Time
 	rsa      bool
 
-	request, response func([]byte) []byte // what happens to bodies on their way; nil: nothing
+	request, response         func([]byte) []byte // what happens to bodies on their way; nil: nothing
+	requestType, responseType string              // their content types then; "" keeps them
 }
 
 // newWorld builds the instance and opens all doors on loopback. bend may change it before the doors open.
@@ -183,9 +184,13 @@ func (w *world) publish() {
 		GlobalSettings: globalconf.GlobalSettings{MemberClasses: []globalconf.MemberClass{class}, OCSPFreshness: time.Hour},
 	}
 	for _, m := range []*member{w.consumer, w.provider} {
-		w.shared.Members = append(w.shared.Members, globalconf.Member{ID: m.id.Member(), Name: "Member", Subsystems: []globalconf.Subsystem{{ID: m.id}}})
-		w.shared.SecurityServers = append(w.shared.SecurityServers, globalconf.SecurityServer{
-			ID: m.server, Address: m.address, AuthCertHashes: [][]byte{certificate.HashSHA256(m.auth.Certificate)}, Clients: []identifier.ClientID{m.id}})
+		entry := globalconf.Member{ID: m.id.Member(), Name: "Member"}
+		server := globalconf.SecurityServer{ID: m.server, Address: m.address, AuthCertHashes: [][]byte{certificate.HashSHA256(m.auth.Certificate)}}
+		if m.id.IsSubsystem() {
+			entry.Subsystems, server.Clients = []globalconf.Subsystem{{ID: m.id}}, []identifier.ClientID{m.id}
+		}
+		w.shared.Members = append(w.shared.Members, entry)
+		w.shared.SecurityServers = append(w.shared.SecurityServers, server)
 	}
 	w.republish(func(*globalconf.SharedParameters) {})
 }
@@ -228,6 +233,7 @@ func (w *world) meddle(handler http.Handler) http.Handler {
 		if w.request != nil {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(w.request(body)))
+			override(r.Header, w.requestType)
 		}
 		if w.response == nil {
 			handler.ServeHTTP(rw, r)
@@ -238,8 +244,15 @@ func (w *world) meddle(handler http.Handler) http.Handler {
 		for name, values := range recorded.Header() {
 			rw.Header()[name] = values
 		}
+		override(rw.Header(), w.responseType)
 		rw.Write(w.response(recorded.Body.Bytes()))
 	})
+}
+
+func override(h http.Header, contentType string) {
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
 }
 
 // deadlines are what a recorder lacks.
