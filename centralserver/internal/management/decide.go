@@ -37,8 +37,8 @@ func (s *Service) approve(ctx context.Context, tx Tx, id int64, alone bool) erro
 		return fault.New(fault.Invalid, "management_request_invalid_state_for_approval",
 			"Request with id '%d' cannot be approved: its status is %s", id, p.Status).With(idText(id))
 	}
-	b, _ := behaviours(r.Type)
-	if b.approve == nil {
+	b, served := behaviours[r.Type]
+	if !served {
 		return notSupported(id)
 	}
 	if err := b.approve(ctx, tx, r, p.Requests); err != nil {
@@ -145,10 +145,14 @@ func (s *Service) RegisterProvider(ctx context.Context, server identifier.Securi
 			return fault.New(fault.Invalid, "subsystem_already_registered_to_security_server",
 				"Management service provider '%s' is already registered as a security server client", provider).With(provider.Short())
 		}
-		done, err := s.add(ctx, tx, clientReg(), &submission{Request: request.Request{Type: request.ClientReg, Server: server, Client: provider}, origin: Center})
+		done, err := s.add(ctx, tx, behaviours[request.ClientReg], &submission{Request: request.Request{Type: request.ClientReg, Server: server, Client: provider}, origin: Center})
 		if err != nil {
 			return err
 		}
-		return s.approve(ctx, tx, done.ID, true)
+		if err := s.approve(ctx, tx, done.ID, true); err != nil {
+			return err
+		}
+		audit.Put(ctx, "clientIdentifier", provider.Encoded()) // X-Road writes this event's client as text
+		return nil
 	})
 }

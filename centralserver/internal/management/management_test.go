@@ -364,7 +364,7 @@ func TestRegisterProvider(t *testing.T) {
 		_, err := w.Registry.SetProvider(w.Do(), w.Client("EE:GOV:1:ms"))
 		require.NoError(t, err)
 		require.NoError(t, do(w.Do()))
-		require.Contains(t, w.LastAudit(), `"data":{"serverCode":"ss1","ownerCode":"1","ownerClass":"GOV","clientIdentifier":`)
+		require.Contains(t, w.LastAudit(), `"data":{"serverCode":"ss1","ownerCode":"1","ownerClass":"GOV","clientIdentifier":"EE:GOV:1:ms"`)
 		services, err := w.Registry.ManagementServices(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "Member One", services.ProviderName)

@@ -50,23 +50,11 @@ type behaviour struct {
 	needs     struct{ client, certificate bool }
 }
 
-// behaviours is the table of the types that are served. It is a function because the entries call back into the service.
-func behaviours(t request.Type) (behaviour, bool) {
-	switch t {
-	case request.AuthCertReg:
-		return authCertReg(), true
-	case request.AuthCertDeletion:
-		return authCertDeletion(), true
-	case request.ClientReg:
-		return clientReg(), true
-	case request.ClientDeletion:
-		return clientDeletion(), true
-	case request.ClientDisable:
-		return clientSwitch(false), true
-	case request.ClientEnable:
-		return clientSwitch(true), true
-	}
-	return behaviour{}, false
+// behaviours is the table of the types that are served.
+var behaviours = map[request.Type]behaviour{
+	request.AuthCertReg: authCertReg(), request.AuthCertDeletion: authCertDeletion(),
+	request.ClientReg: clientReg(), request.ClientDeletion: clientDeletion(),
+	request.ClientDisable: clientSwitch(false), request.ClientEnable: clientSwitch(true),
 }
 
 // Submit takes a request in: one of a security server, which intake has verified, or one that an administrator made. Everything happens in one
@@ -83,7 +71,7 @@ func (s *Service) AddOwnedServer(ctx context.Context, r *request.Request) (Submi
 }
 
 func (s *Service) submit(ctx context.Context, in submission) (done Submitted, err error) {
-	b, served := behaviours(in.Type)
+	b, served := behaviours[in.Type]
 	if !served {
 		return done, fault.New(fault.Invalid, "invalid_request", "Unknown service code '%.20s'", string(in.Type))
 	}
