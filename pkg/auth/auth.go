@@ -127,7 +127,7 @@ type Service struct {
 
 // New makes a Service.
 func New(c Config) *Service {
-	s := &Service{store: c.Store, policy: c.Policy, now: c.Now, rand: c.Rand, hashing: make(chan struct{}, 4)}
+	s := &Service{store: c.Store, policy: c.Policy, now: c.Now, rand: c.Rand, hashing: make(chan struct{}, 2)}
 	if s.now == nil {
 		s.now = time.Now
 	}

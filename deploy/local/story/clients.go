@@ -55,7 +55,7 @@ func registerClient(useCase string, at func(*Story) server, id func(names) ident
 			return "", err
 		}
 		s.at(Listed)
-		return fmt.Sprintf("%s: %s in progress, paired, approved, registered in %.1f s", useCase, who.Short(), time.Since(begin).Seconds()), nil
+		return fmt.Sprintf("%s: in progress, paired, approved, registered in %.1f s", useCase, time.Since(begin).Seconds()), nil
 	}
 }
 
@@ -113,7 +113,7 @@ func disable(ctx context.Context, s *Story) (string, error) {
 	if answer.Fault == nil {
 		return "", fmt.Errorf("expected the request of a disabled client to be refused, got %q", answer.Greeting)
 	}
-	return fmt.Sprintf("disabled; the same request is refused: %s", answer.Fault.String), nil
+	return "disabled; the same request is refused: " + answer.Fault.Code, nil
 }
 
 func enable(ctx context.Context, s *Story) (string, error) {

@@ -39,7 +39,7 @@ func publishManagementServices(ctx context.Context, s *Story) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d services at %s, open to %s, provider's TLS certificate checked", count, configuration.ServicesAddress, configuration.Owners), nil
+	return fmt.Sprintf("%d services, open to %s, their TLS certificate checked", count, configuration.Owners), nil
 }
 
 // publishGreeting publishes the information system's service and lets the caller use it.

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ristmik/ristmik/pkg/identifier"
@@ -71,7 +72,7 @@ func All() []Step {
 
 // measure keeps the promises on start and memory.
 func measure(_ context.Context, s *Story) (string, error) {
-	text := ""
+	var text []string
 	for _, p := range s.Instance.Processes()[2:] {
 		resident := p.Resident()
 		if p.Ready() > readyLimit {
@@ -80,7 +81,7 @@ func measure(_ context.Context, s *Story) (string, error) {
 		if resident > residentLimit {
 			return "", fmt.Errorf("expected %s to stay under %d MB, has %d MB", p.Name, residentLimit>>20, resident>>20)
 		}
-		text += fmt.Sprintf("%s %.1f s %d MB  ", p.Name, p.Ready().Seconds(), resident>>20)
+		text = append(text, fmt.Sprintf("%s %d ms %d MB", p.Name, p.Ready().Milliseconds(), resident>>20))
 	}
-	return text, nil
+	return strings.Join(text, ", "), nil
 }
