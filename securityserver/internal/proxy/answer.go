@@ -77,7 +77,7 @@ func hasBoundary(contentType string, rest *transport.Rest) error {
 // receive reads and verifies what the other server answered (message-transport §5.4): a fault is returned as an error.
 func (p *ClientProxy) receive(ctx context.Context, in *incoming, response *http.Response) (*answer, error) {
 	defer response.Body.Close()
-	stalls := newWatch(stallTimeout, func() { response.Body.Close() })
+	stalls := newWatch(stallTimeout, func(bool) { response.Body.Close() })
 	defer stalls.release()
 	body := stalls.reader(response.Body)
 	contentType := response.Header.Get("Content-Type")

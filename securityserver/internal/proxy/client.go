@@ -45,12 +45,14 @@ type incoming struct {
 
 // ServeHTTP answers one request of an information system (UC MESS_02). Faults have HTTP status 200.
 func (p *ClientProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := p.serve(w, r); err != nil {
-		writeFault(w, p.config.refusal(err, "client proxy"))
+	watch := watchRequest(w, messageTimeout)
+	defer watch.release()
+	if err := p.serve(w, r, watch); err != nil {
+		writeFault(w, watch.answer(w), p.config.refusal(err, "client proxy"))
 	}
 }
 
-func (p *ClientProxy) serve(w http.ResponseWriter, r *http.Request) error {
+func (p *ClientProxy) serve(w http.ResponseWriter, r *http.Request, watch *watch) error {
 	if r.Method != http.MethodPost {
 		return fault.New(fault.Invalid, ofClient+"invalid_http_method", "Must use POST request method instead of %s", r.Method)
 	}
@@ -58,8 +60,6 @@ func (p *ClientProxy) serve(w http.ResponseWriter, r *http.Request) error {
 		return prefixed(err, ofClientProxy)
 	}
 	defer p.gate.leave()
-	watch := watchRequest(w, messageTimeout)
-	defer watch.release()
 	in := &incoming{contentType: r.Header.Get("Content-Type"), soapAction: r.Header.Get("SOAPAction"), tls: r.TLS}
 	if err := p.usable(r.Context()); err != nil {
 		return prefixed(err, ofClientProxy)
@@ -69,8 +69,7 @@ func (p *ClientProxy) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := p.read(in, body); err != nil {
 		return prefixed(err, ofClient)
 	}
-	watch.allowed = stallTimeout
-	watch.moved()
+	watch.allow(stallTimeout)
 	body.r = watch.reader(r.Body)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -79,10 +78,9 @@ func (p *ClientProxy) serve(w http.ResponseWriter, r *http.Request) error {
 		return prefixed(err, ofClientProxy)
 	}
 	defer answer.close()
-	watch.moved()
 	w.Header().Set("Content-Type", answer.contentType())
 	w.Header()["SOAPAction"] = []string{`""`}
-	_ = answer.write(watch.writer(w)) // an information system that is gone needs no fault
+	_ = answer.write(watch.answer(w)) // an information system that is gone needs no fault
 	return nil
 }
 

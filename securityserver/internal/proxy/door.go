@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,18 +39,43 @@ func (g gate) enter() error {
 
 func (g gate) leave() { <-g }
 
+// past is a deadline that has passed, whatever the clock: it ends reads and writes that are under way.
+var past = time.Unix(1, 0)
+
 // watch guards a stream against stalls: stop is called when nothing moves for the allowed time.
 type watch struct {
 	timer   *time.Timer
-	allowed time.Duration
+	allowed atomic.Int64 // time.Duration
+	writing atomic.Bool  // the request is read; what may stall is the answer
 }
 
-func newWatch(allowed time.Duration, stop func()) *watch {
-	return &watch{timer: time.AfterFunc(allowed, stop), allowed: allowed}
+func newWatch(allowed time.Duration, stop func(writing bool)) *watch {
+	w := &watch{}
+	w.allowed.Store(int64(allowed))
+	w.timer = time.AfterFunc(allowed, func() { stop(w.writing.Load()) })
+	return w
 }
 
-func (w *watch) moved()   { w.timer.Reset(w.allowed) }
+// watchRequest guards reading a request and writing its answer. A request that stalls can still be answered.
+func watchRequest(w http.ResponseWriter, allowed time.Duration) *watch {
+	control := http.NewResponseController(w)
+	return newWatch(allowed, func(writing bool) {
+		if writing {
+			_ = control.SetWriteDeadline(past) // the connection may be gone already
+		} else {
+			_ = control.SetReadDeadline(past)
+		}
+	})
+}
+
+func (w *watch) moved()   { w.timer.Reset(time.Duration(w.allowed.Load())) }
 func (w *watch) release() { w.timer.Stop() }
+
+// allow changes the allowed time and begins it anew.
+func (w *watch) allow(d time.Duration) {
+	w.allowed.Store(int64(d))
+	w.moved()
+}
 
 // reader is r, watched.
 func (w *watch) reader(r io.Reader) io.Reader { return watchedReader{r, w} }
@@ -67,8 +93,12 @@ func (r watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writer is w, watched.
-func (w *watch) writer(to io.Writer) io.Writer { return watchedWriter{to, w} }
+// answer turns the watch from the request to its answer.
+func (w *watch) answer(to io.Writer) io.Writer {
+	w.writing.Store(true)
+	w.allow(stallTimeout)
+	return watchedWriter{to, w}
+}
 
 type watchedWriter struct {
 	to io.Writer
@@ -81,16 +111,4 @@ func (r watchedWriter) Write(p []byte) (int, error) {
 		r.w.moved()
 	}
 	return n, err
-}
-
-// past is a deadline that has passed, whatever the clock: it ends reads and writes that are under way.
-var past = time.Unix(1, 0)
-
-// watchRequest guards reading a request and writing its answer.
-func watchRequest(w http.ResponseWriter, allowed time.Duration) *watch {
-	control := http.NewResponseController(w)
-	return newWatch(allowed, func() {
-		_ = control.SetReadDeadline(past) // the connection may be gone already
-		_ = control.SetWriteDeadline(past)
-	})
 }

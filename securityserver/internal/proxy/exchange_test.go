@@ -48,7 +48,7 @@ func TestRecordsVerify(t *testing.T) {
 	_, answer := post(t, w.consumer.clientURL, contentType, body)
 	require.Contains(t, string(answer), "echoResponse")
 	require.Len(t, w.consumer.records, 2)
-	trust, err := w.snapshot.Trust("EE")
+	trust, err := w.snapshot.Load().Trust("EE")
 	require.NoError(t, err)
 	for i, r := range w.consumer.records {
 		s, err := xades.Parse(r.Signature)

@@ -56,14 +56,15 @@ func translated(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fault.Wrap(err, fault.Unavailable, "unknown_host", "%s: Name or service not known", dns.Name)
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		if op.Op == "dial" {
-			return fault.Wrap(err, fault.Unavailable, "network_error", "Could not connect to %s", op.Addr)
-		}
-		return fault.Wrap(err, fault.Unavailable, "io_error", "The connection broke")
+	op, ok := errors.AsType[*net.OpError](err)
+	if ok && op.Op == "dial" {
+		return fault.Wrap(err, fault.Unavailable, "network_error", "Could not connect to %s", op.Addr)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return fault.Wrap(err, fault.Unavailable, "io_error", "Timed out")
+	}
+	if ok {
+		return fault.Wrap(err, fault.Unavailable, "io_error", "The connection broke")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, context.Canceled) {
 		return fault.Wrap(err, fault.Unavailable, "io_error", "The connection was closed")
@@ -94,9 +95,9 @@ func (c Config) refusal(err error, door string) *soap.Fault {
 	return f
 }
 
-// writeFault answers with a lone SOAP fault, HTTP status 200.
-func writeFault(w http.ResponseWriter, f *soap.Fault) {
+// writeFault answers with a lone SOAP fault, HTTP status 200. body is w, watched.
+func writeFault(w http.ResponseWriter, body io.Writer, f *soap.Fault) {
 	w.Header().Set("Content-Type", typeXML)
 	w.Header()["SOAPAction"] = []string{`""`}
-	_, _ = w.Write(f.Encode()) // a caller that is gone needs no answer
+	_, _ = body.Write(f.Encode()) // a caller that is gone needs no answer
 }

@@ -49,7 +49,7 @@ func TestClientProxyRefuses(t *testing.T) {
 	}{
 		"expired configuration": {func(w *world) { w.expire = now.Add(-time.Second); w.republish(func(*globalconf.SharedParameters) {}) },
 			"server.clientproxy.global_conf_outdated", "Global configuration is expired"},
-		"no configuration": {func(w *world) { w.snapshot = nil }, "server.clientproxy.global_conf_outdated", "Global configuration is expired"},
+		"no configuration": {func(w *world) { w.snapshot.Store(nil) }, "server.clientproxy.global_conf_outdated", "Global configuration is expired"},
 		"no authentication certificate": {func(w *world) { w.consumer.auth.Signer = nil },
 			"server.clientproxy.ssl_authentication_failed", "Security server has no valid authentication certificate"},
 		"client not registered": {func(w *world) { delete(w.consumer.clients, w.consumer.id) },

@@ -42,8 +42,7 @@ func (p *ServerProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	watch := watchRequest(w, stallTimeout)
 	defer watch.release()
 	if err := p.serve(w, r, watch); err != nil {
-		watch.moved()
-		writeFault(w, p.config.refusal(prefixed(err, ofServerProxy), "server proxy"))
+		writeFault(w, watch.answer(w), p.config.refusal(prefixed(err, ofServerProxy), "server proxy"))
 	}
 }
 
@@ -70,8 +69,7 @@ func (p *ServerProxy) serve(w http.ResponseWriter, r *http.Request, watch *watch
 		return fault.Prefixed(translated(err), ofService)
 	}
 	defer response.close()
-	watch.moved()
-	return p.respond(r.Context(), watch.writer(w), w.Header(), req, response)
+	return p.respond(r.Context(), watch.answer(w), w.Header(), req, response)
 }
 
 // receive reads and verifies a request in the order of message-transport §5.3, and logs it.

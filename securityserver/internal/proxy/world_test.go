@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/signature"
 	"github.com/ristmik/ristmik/pkg/soap"
 	"github.com/ristmik/ristmik/pkg/testkit/testca"
+	"github.com/ristmik/ristmik/pkg/transport"
 	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
 	"github.com/ristmik/ristmik/securityserver/internal/proxy"
 )
@@ -120,9 +122,10 @@ type world struct {
 	service  *httptest.Server
 	serve    http.HandlerFunc // what the service does
 	shared   globalconf.SharedParameters
-	snapshot *globalconf.Snapshot
+	snapshot atomic.Pointer[globalconf.Snapshot]
 	expire   time.Time
 	rsa      bool
+	limits   transport.Limits
 
 	request, response         func([]byte) []byte // what happens to bodies on their way; nil: nothing
 	requestType, responseType string              // their content types then; "" keeps them
@@ -201,15 +204,15 @@ func (w *world) republish(change func(*globalconf.SharedParameters)) {
 	shared := w.shared
 	s, err := globalconf.NewSnapshot(&globalconf.PrivateParameters{InstanceIdentifier: "EE"}, []*globalconf.SharedParameters{&shared}, 6, w.expire)
 	require.NoError(w.t, err)
-	w.snapshot = s
+	w.snapshot.Store(s)
 }
 
 func (w *world) config(m *member) proxy.Config {
 	return proxy.Config{
-		Server: func() identifier.SecurityServerID { return m.server }, Snapshot: func() *globalconf.Snapshot { return w.snapshot },
+		Server: func() identifier.SecurityServerID { return m.server }, Snapshot: w.snapshot.Load,
 		Clients: m, Services: m, Credentials: m, MessageLog: m,
 		InternalTLS: func() (*tls.Certificate, error) { return m.internal, nil },
-		ServerPort:  m.ports.server, OCSPPort: m.ports.ocsp, Now: clock, Rand: rand.Reader, Log: zap.NewNop(),
+		ServerPort:  m.ports.server, OCSPPort: m.ports.ocsp, Limits: w.limits, Now: clock, Rand: rand.Reader, Log: zap.NewNop(),
 	}
 }
 
