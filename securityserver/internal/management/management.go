@@ -20,6 +20,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/request"
 	"github.com/ristmik/ristmik/pkg/signature"
 	"github.com/ristmik/ristmik/pkg/soap"
+	"github.com/ristmik/ristmik/securityserver/internal/submission"
 )
 
 // Config is what a Sender needs.
@@ -88,11 +89,15 @@ func (s *Sender) send(ctx context.Context, r *request.Request, auth *signature.C
 	if err := snapshot.Valid(s.config.Now()); err != nil {
 		return 0, err
 	}
-	id, err := uuid.NewRandomFromReader(s.config.Rand)
-	if err != nil {
-		return 0, err
+	id := submission.MessageID(ctx) // that of the stored intent
+	if id == "" {
+		made, err := uuid.NewRandomFromReader(s.config.Rand)
+		if err != nil {
+			return 0, err
+		}
+		id = made.String()
 	}
-	r.ID, r.Sender = id.String(), r.Server.Owner()
+	r.ID, r.Sender = id, r.Server.Owner()
 	signer, err := s.signer(ctx, r)
 	if err != nil {
 		return 0, err
