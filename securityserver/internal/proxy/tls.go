@@ -69,7 +69,7 @@ func (p *ClientProxy) TLSConfig() *tls.Config {
 	}
 }
 
-// intermediates gives the certificates of a chain that OCSP responses are needed for: all but roots.
+// withoutRoots gives the certificates of a chain that OCSP responses are needed for.
 func withoutRoots(chain []*x509.Certificate) []*x509.Certificate {
 	var kept []*x509.Certificate
 	for _, c := range chain {
