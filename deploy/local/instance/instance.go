@@ -166,13 +166,13 @@ func (i *Instance) server(ctx context.Context, name, program, address string, co
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
+	i.Secret(name + "-password")
+	i.Secret(name + "-pin")
 	if i.Databases != nil {
 		if err := os.WriteFile(i.secretFile(name+"-dsn"), []byte(i.Databases(name)), 0o600); err != nil {
 			return nil, err
 		}
 	}
-	i.Secret(name + "-password")
-	i.Secret(name + "-pin")
 	if err := os.WriteFile(file, []byte(config(i, name, address)), 0o600); err != nil {
 		return nil, err
 	}

@@ -162,7 +162,32 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	return nil
 }
 
+// do sends the request, and again after a moment when the server says that it is asked too often: nothing has happened then.
 func (c *Client) do(r *http.Request) ([]byte, int, error) {
+	for {
+		data, status, err := c.once(r)
+		if status != http.StatusTooManyRequests {
+			return data, status, err
+		}
+		pause := time.NewTimer(slower)
+		select {
+		case <-r.Context().Done():
+			pause.Stop()
+			return nil, status, err
+		case <-pause.C:
+		}
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+}
+
+// slower is the pause after "too many requests".
+const slower = 250 * time.Millisecond
+
+func (c *Client) once(r *http.Request) ([]byte, int, error) {
 	response, err := c.http.Do(r)
 	if err != nil {
 		return nil, 0, err

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,8 @@ func SetUp() []Step {
 	}
 }
 
-// Registrations brings the member's security server and the clients to the state in which messages flow.
-func Registrations() []Step {
+// ServerRegistration registers the member's security server.
+func ServerRegistration() []Step {
 	member := func(f func(context.Context, *Story, server) (string, error)) func(context.Context, *Story) (string, error) {
 		return func(ctx context.Context, s *Story) (string, error) { return f(ctx, s, s.memberServer()) }
 	}
@@ -42,32 +43,49 @@ func Registrations() []Step {
 		{"member server: initialize from the anchor", member(initializeServer)},
 		{"member server: keys and certificates", member(ownerKeys)},
 		{"member server: register", member(registerServer)},
+	}
+}
+
+// Registration registers another member's subsystem at the member's security server.
+func Registration() Step {
+	return Step{"member server: register another member's subsystem",
+		registerClient("UC MEMBER_03", (*Story).memberServer, func(n names) identifier.ClientID { return n.tenant })}
+}
+
+// Removal takes that subsystem away again.
+func Removal() []Step {
+	return []Step{
+		{"member server: unregister the other subsystem", unregister},
+		{"member server: delete it", deleteClient},
+	}
+}
+
+// Clients brings the clients to the state in which messages flow.
+func Clients() []Step {
+	return []Step{
 		{"management server: register the service's subsystem",
 			registerClient("UC MEMBER_02", (*Story).managementServer, func(n names) identifier.ClientID { return n.greeter })},
 		{"member server: register the owner's subsystem",
 			registerClient("UC MEMBER_02", (*Story).memberServer, func(n names) identifier.ClientID { return n.caller })},
-		{"member server: register another member's subsystem",
-			registerClient("UC MEMBER_03", (*Story).memberServer, func(n names) identifier.ClientID { return n.tenant })},
+		Registration(),
 		{"management server: publish the service", publishGreeting},
 	}
 }
 
 // Messages exchanges a message and takes clients through the rest of their states.
 func Messages() []Step {
-	return []Step{
+	steps := []Step{
 		{"information system: a request through both servers", exchangeMessage},
 		{"both servers: signatures in the message logs", verifySignatures},
 		{"member server: disable the subsystem", disable},
 		{"member server: enable it again", enable},
-		{"member server: unregister the other subsystem", unregister},
-		{"member server: delete it", deleteClient},
-		{"all servers: quick to start, small in memory", measure},
 	}
+	return append(append(steps, Removal()...), Step{"all servers: quick to start, small in memory", measure})
 }
 
 // All is the whole story.
 func All() []Step {
-	return append(append(SetUp(), Registrations()...), Messages()...)
+	return slices.Concat(SetUp(), ServerRegistration(), Clients(), Messages())
 }
 
 // measure keeps the promises on start and memory.

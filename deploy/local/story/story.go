@@ -78,6 +78,11 @@ func New(i *instance.Instance, out io.Writer) *Story {
 	return &Story{Instance: i, Out: out, names: makeNames(), start: time.Now()}
 }
 
+// Tenant is the subsystem that Registration registers, and where.
+func (s *Story) Tenant() (identifier.SecurityServerID, identifier.ClientID) {
+	return s.names.memberServer, s.names.tenant
+}
+
 func makeNames() names {
 	member := func(class, code string) identifier.ClientID {
 		id, err := identifier.NewMember(instance.Name, class, code)
