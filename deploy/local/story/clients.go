@@ -120,12 +120,19 @@ func enable(ctx context.Context, s *Story) (string, error) {
 	if err := s.change(ctx, s.member, s.names.caller, "enable", "DISABLED", "ENABLING_IN_PROGRESS", "REGISTERED"); err != nil {
 		return "", err
 	}
-	answer, err := s.exchange(ctx)
+	// The provider's server learns of it with its own next configuration, up to an interval later.
+	err := s.until(ctx, "an answer for the enabled client", func() (string, bool, error) {
+		answer, err := s.exchange(ctx)
+		if err != nil {
+			return "", false, err
+		}
+		if answer.Fault != nil {
+			return answer.Fault.Error(), false, nil
+		}
+		return "an answer", true, nil
+	})
 	if err != nil {
 		return "", err
-	}
-	if answer.Fault != nil {
-		return "", fmt.Errorf("expected an answer for the enabled client, got %w", answer.Fault)
 	}
 	return "registered again; the same request is answered", nil
 }
