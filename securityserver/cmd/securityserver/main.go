@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -28,7 +29,7 @@ type commands struct {
 type serve struct{ host.File }
 
 // Run serves until a signal comes.
-func (s *serve) Run(ctx context.Context, p host.Program, config *app.Config) error {
+func (s *serve) Run(ctx context.Context, p host.Program, config *app.Config) (err error) {
 	if err := s.Load(config); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (s *serve) Run(ctx context.Context, p host.Program, config *app.Config) err
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer func() { err = errors.Join(err, h.Close()) }()
 	a, err := app.New(h, config, version)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ type export struct {
 }
 
 // Run exports.
-func (e *export) Run(ctx context.Context, p host.Program, config *app.Config) error {
+func (e *export) Run(ctx context.Context, p host.Program, config *app.Config) (err error) {
 	if err := e.Load(config); err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (e *export) Run(ctx context.Context, p host.Program, config *app.Config) er
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer func() { err = errors.Join(err, h.Close()) }()
 	n, err := app.Export(ctx, h, e.ID, e.Folder)
 	if err == nil {
 		fmt.Println(n, "records written")

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/hex"
 	"strings"
 
@@ -94,5 +93,3 @@ func putCertificate(ctx context.Context, t Token, key Key, c Certificate) {
 	audit.Put(ctx, "certId", c.Hash)
 	putHash(ctx, c.Hash)
 }
-
-func selfSigned(c *x509.Certificate) bool { return string(c.RawIssuer) == string(c.RawSubject) }

@@ -118,11 +118,7 @@ func Refusal(what string, err error) *fault.Error {
 	if errors.As(err, &refused) {
 		return fault.Wrap(err, fault.Internal, "core."+refused.Code, "Failed to send %s request: %s", what, refused.String).With(refused.String)
 	}
-	kind := fault.Internal
-	if fault.From(err).Kind == fault.Unavailable {
-		kind = fault.Unavailable
-	}
-	return fault.Wrap(err, kind, "management_request_sending_failed", "Failed to send %s request: %s", what, Describe(err)).With(Describe(err))
+	return fault.Wrap(err, fault.Internal, "management_request_sending_failed", "Failed to send %s request: %s", what, Describe(err)).With(Describe(err))
 }
 
 // String names the submission in logs.
