@@ -143,9 +143,12 @@ func (a *API) GetNodeType(context.Context, gen.GetNodeTypeRequestObject) (gen.Ge
 	return gen.GetNodeType200JSONResponse{NodeType: gen.NodeTypeResponseNodeTypeSTANDALONE}, nil
 }
 
-// SystemVersion names the version of the program and of the configuration.
+// SystemVersion names the version of the program and of the configuration. What X-Road says of Java is there because its programs demand
+// it; there is no Java here that could be unsupported.
 func (a *API) SystemVersion(context.Context, gen.SystemVersionRequestObject) (gen.SystemVersionResponseObject, error) {
-	response := gen.SystemVersion200JSONResponse{Info: a.Version}
+	none, nobody, supported := 0, "", true
+	response := gen.SystemVersion200JSONResponse{Info: a.Version, JavaVersion: &none, MinJavaVersion: &none, MaxJavaVersion: &none, JavaVendor: &nobody,
+		JavaRuntimeVersion: &nobody, UsingSupportedJavaVersion: &supported}
 	if s := a.Conf.Current(); s != nil {
 		version := s.Version()
 		response.GlobalConfigurationVersion = &version

@@ -90,7 +90,12 @@ func (a *App) configuration() error {
 	download := globalconf.NewClient(globalconf.ClientConfig{Directory: directory, Now: a.host.Now, Log: a.host.Log, Rand: a.host.Rand})
 	a.setup = setup.New(setup.Config{Store: a.store.Setup(), Conf: current{a}, Download: download.Update, Now: a.host.Now, Rand: a.host.Rand,
 		// The round ends before the answer: initialization comes right after the upload and needs the configuration.
-		AnchorChanged: func(ctx context.Context) { _ = a.loop.Round(context.WithoutCancel(ctx)) }})
+		AnchorChanged: func(ctx context.Context) { _ = a.loop.Round(context.WithoutCancel(ctx)) },
+		Initialized: func(ctx context.Context) {
+			if err := a.login(context.WithoutCancel(ctx)); err != nil {
+				a.host.Log.Error("the software token was not opened", zap.Error(err))
+			}
+		}})
 	a.loop = confclient.New(confclient.Config{Directory: directory, Interval: a.config.GlobalConfiguration.Interval, Anchor: a.setup.Source,
 		Update: download.Update, Now: a.host.Now, Log: a.host.Log, Hooks: []confclient.Hook{
 			{Name: "clients", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.clients.Reconcile(ctx, s) }},
@@ -124,7 +129,7 @@ func (a *App) Run(ctx context.Context, d daemon.Daemon) error {
 	return d.Run(ctx, parts...)
 }
 
-// login unlocks the software token when its PIN stands in a file; before initialization there is none to unlock.
+// login unlocks the software token when its PIN stands in a file: at the start, and right after initialization, before which there is none.
 func (a *App) login(ctx context.Context) error {
 	pin, err := a.config.PIN()
 	if err != nil || pin == "" {

@@ -76,7 +76,7 @@ func (s *Setup) Initialize(ctx context.Context, in Initial) error {
 			return err
 		}
 	}
-	return s.config.Store.Update(ctx, func(tx Tx) error {
+	err = s.config.Store.Update(ctx, func(tx Tx) error {
 		now, err := readStatus(tx)
 		if err != nil {
 			return err
@@ -94,6 +94,10 @@ func (s *Setup) Initialize(ctx context.Context, in Initial) error {
 		}
 		return tx.Audit(ctx)
 	})
+	if err == nil && s.config.Initialized != nil {
+		s.config.Initialized(ctx)
+	}
+	return err
 }
 
 // identity saves the owner and the server code.

@@ -75,8 +75,10 @@ type Config struct {
 	Download func(ctx context.Context, anchor *globalconf.Anchor) (*globalconf.Snapshot, error)
 	// AnchorChanged is called after an anchor was saved, nil for nothing.
 	AnchorChanged func(ctx context.Context)
-	Now           func() time.Time
-	Rand          io.Reader
+	// Initialized is called once the server has its token, nil for nothing.
+	Initialized func(ctx context.Context)
+	Now         func() time.Time
+	Rand        io.Reader
 }
 
 // Setup is all of it. It is safe for concurrent use.
