@@ -36,7 +36,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, time.Minute, s.Interval)
 
 	for _, c := range []struct{ file, want string }{
-		{"address: a\nadress: b\n", "line 2: unknown key adress"},
+		{"address: a\nadr: b\n", "line 2: unknown key adr"},
 		{"address: a\ndatabase:\n  drivr: sqlite\n", "line 3: unknown key drivr"},
 		{"address: a\ninterval: soon\n", "line 2: cannot unmarshal !!str `soon` into time.Duration"},
 		{"address: a\naddress: b\n", "already"},

@@ -74,7 +74,7 @@ func (s *Server) parameters(c echo.Context, o *operation) error {
 }
 
 func collectParameters(err error, o *operation, fields map[string][]string) {
-	if many, ok := err.(openapi3.MultiError); ok { // not errors.As: a single parameter's error may hold several too
+	if many, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // not errors.As: a single parameter's error may hold several too
 		for _, one := range many {
 			collectParameters(one, o, fields)
 		}
@@ -154,7 +154,7 @@ func invalid(cause error, fields map[string][]string) error {
 }
 
 func collectBody(err error, prefix string, fields map[string][]string) {
-	if many, ok := err.(openapi3.MultiError); ok {
+	if many, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // as above: the outermost list only
 		for _, one := range many {
 			collectBody(one, prefix, fields)
 		}

@@ -101,7 +101,6 @@ type world struct {
 	mu     sync.Mutex
 	now    time.Time
 	body   []byte // what the last handler got
-	param  string
 }
 
 func (w *world) clock() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }

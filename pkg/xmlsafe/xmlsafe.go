@@ -7,10 +7,8 @@ package xmlsafe
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/beevik/etree"
-	xrv "github.com/mattermost/xml-roundtrip-validator"
 
 	"github.com/ristmik/ristmik/pkg/fault"
 )
@@ -24,97 +22,29 @@ type Limits struct {
 // Default suits messages and configuration anchors; large documents have streaming decoders of their own.
 var Default = Limits{Bytes: 1 << 20, Depth: 64}
 
-// Parse reads one document and returns its root. A leading UTF-8 byte order mark is allowed. Every refusal is a fault with code invalid_xml.
+// Parse reads one document and returns its root. It reads what a conforming parser with namespaces reads, and that the same way; the limits,
+// document types, names that XML knows since its fifth edition only and encodings other than UTF-8 are refused besides. A leading UTF-8 byte
+// order mark is allowed. Every refusal is a fault with code invalid_xml. The tree holds no XML declaration, and CDATA sections are text.
 func Parse(data []byte, limits Limits) (*etree.Element, error) {
 	if len(data) > limits.Bytes {
 		return nil, refuse("document has more than %d bytes", limits.Bytes)
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(data) {
-		return nil, refuse("document is not UTF-8")
-	}
-	if err := xrv.Validate(bytes.NewReader(data)); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "invalid_xml", "Malformed XML")
+	checked, err := scan(data, limits.Depth)
+	if err != nil {
+		return nil, err
 	}
 	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{PreserveDuplicateAttrs: true, PreserveCData: true, MaxDepth: limits.Depth}
-	if _, err := doc.ReadFrom(bytes.NewReader(data)); err != nil {
+	doc.ReadSettings = etree.ReadSettings{PreserveDuplicateAttrs: true, MaxDepth: limits.Depth}
+	if _, err := doc.ReadFrom(bytes.NewReader(checked)); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "invalid_xml", "Malformed XML")
 	}
-	return checkDocument(doc)
-}
-
-func checkDocument(doc *etree.Document) (*etree.Element, error) {
-	var root *etree.Element
-	for _, token := range doc.Child {
-		switch t := token.(type) {
-		case *etree.Element:
-			if root != nil {
-				return nil, refuse("document has more than one root element")
-			}
-			root = t
-		case *etree.Directive:
-			return nil, refuse("document type declarations are not allowed")
-		case *etree.CharData:
-			if strings.TrimSpace(t.Data) != "" {
-				return nil, refuse("text outside the root element")
-			}
-		case *etree.ProcInst:
-			if t.Target == "xml" {
-				if err := checkDeclaration(t.Inst); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	if root == nil {
-		return nil, refuse("document has no root element")
-	}
-	return root, checkElement(root)
-}
-
-func checkDeclaration(inst string) error {
-	_, rest, found := strings.Cut(inst, "encoding")
-	if !found {
-		return nil
-	}
-	value := strings.TrimLeft(rest, " \t\r\n=")
-	if len(value) < 2 {
-		return refuse("malformed XML declaration")
-	}
-	name, _, _ := strings.Cut(value[1:], value[:1])
-	// The bytes are UTF-8 already; a document that names ASCII or Latin-1 yet holds valid UTF-8 is read as what it is, as X-Road does.
-	switch strings.ToLower(name) {
-	case "utf-8", "utf8", "us-ascii", "iso-8859-1":
-		return nil
-	}
-	return refuse("unsupported encoding %q", name)
-}
-
-func checkElement(el *etree.Element) error {
-	for i, a := range el.Attr {
-		for _, b := range el.Attr[:i] {
-			if a.Key == b.Key && (a.Space == b.Space || a.NamespaceURI() != "" && a.NamespaceURI() == b.NamespaceURI()) {
-				return refuse("duplicate attribute %q", a.FullKey())
-			}
-		}
-	}
-	for _, token := range el.Child {
-		switch t := token.(type) {
-		case *etree.Directive:
-			return refuse("document type declarations are not allowed")
-		case *etree.Element:
-			if err := checkElement(t); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	root := doc.Root()
+	return root, checkNames(root)
 }
 
 // Is reports whether el has this namespace and local name.
 func Is(el *etree.Element, namespace, local string) bool {
-	return el.Tag == local && el.NamespaceURI() == namespace
+	return el.Tag == local && namespaceOf(el.Space, el.NamespaceURI()) == namespace
 }
 
 // All gives the direct children with this namespace and local name, in document order.
@@ -152,7 +82,7 @@ func Optional(parent *etree.Element, namespace, local string) (*etree.Element, e
 // Attribute gives the value of the attribute with this namespace ("" for an unqualified one) and local name.
 func Attribute(el *etree.Element, namespace, local string) (string, bool) {
 	for _, a := range el.Attr {
-		if a.Key == local && a.NamespaceURI() == namespace && (a.Space != "" || namespace == "") {
+		if a.Key == local && namespaceOf(a.Space, a.NamespaceURI()) == namespace {
 			return a.Value, true
 		}
 	}

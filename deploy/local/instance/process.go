@@ -31,7 +31,8 @@ func (p *Process) Start(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(p.Log), 0o750); err != nil {
 		return err
 	}
-	if connection, err := net.DialTimeout("tcp", p.Address, 200*time.Millisecond); err == nil {
+	dialer := net.Dialer{Timeout: 200 * time.Millisecond}
+	if connection, err := dialer.DialContext(ctx, "tcp", p.Address); err == nil {
 		_ = connection.Close()
 		return fmt.Errorf("%s cannot start: something else listens on %s already", p.Name, p.Address)
 	}

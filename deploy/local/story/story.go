@@ -68,7 +68,7 @@ type Story struct {
 
 // names are the identifiers of everything that the story makes.
 type names struct {
-	operator, provider, consumer, guest         identifier.ClientID // members
+	operator, consumer, guest                   identifier.ClientID // members
 	managementServices, greeter, caller, tenant identifier.ClientID // subsystems
 	managementServer, memberServer              identifier.SecurityServerID
 }
