@@ -4,9 +4,7 @@ package storetest
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
-	"strings"
 	"testing"
 	"time"
 
@@ -120,34 +118,7 @@ var tables = []string{"identifier", "member_class", "member", "subsystem", "secu
 // State is the registry as text: equal texts are equal registries.
 func (w *World) State() string {
 	w.t.Helper()
-	var b strings.Builder
-	require.NoError(w.t, w.DB.View(w.t.Context(), func(tx *database.Tx) error {
-		for _, table := range tables {
-			rows, err := tx.DB().Raw("SELECT * FROM " + table + " ORDER BY 1").Rows()
-			if err != nil {
-				return err
-			}
-			columns, err := rows.Columns()
-			if err != nil {
-				return err
-			}
-			values, targets := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				targets[i] = &values[i]
-			}
-			for rows.Next() {
-				if err := rows.Scan(targets...); err != nil {
-					return err
-				}
-				fmt.Fprintln(&b, table, values)
-			}
-			if err := firstError(rows.Err(), rows.Close()); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-	return b.String()
+	return testkit.Dump(w.t, w.DB, tables...)
 }
 
 // Generation is the number of changes so far.
