@@ -72,7 +72,7 @@ func (m *Message) Body() *etree.Element {
 	if m.Fault != nil {
 		return nil
 	}
-	root, err := xmlsafe.Parse(m.layout.text, xmlsafe.Default)
+	root, err := xmlsafe.Parse(m.layout.text[m.layout.declarationEnd:], xmlsafe.Default) // the text is UTF-8, whatever the declaration said
 	if err != nil {
 		return nil
 	}

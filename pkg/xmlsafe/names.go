@@ -33,8 +33,8 @@ func startsName(c rune) bool {
 	switch {
 	case c < utf8.RuneSelf:
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
-	case c == 0x387, unicode.In(c, unicode.M, unicode.Nd, unicode.Lm):
-		return false
+	case unicode.In(c, unicode.M, unicode.Nd, unicode.Lm), c == 0x387, c == 0x6dd, c == 0x6de, c == 0xb83, c >= 0xf88 && c <= 0xf8b:
+		return false // the single ones were marks once
 	}
 	return unicode.Is(nameStart, c)
 }

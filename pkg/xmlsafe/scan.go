@@ -83,7 +83,7 @@ func (s *scanner) characters() error {
 
 // declaration passes over the XML declaration. An encoding other than UTF-8 is fine as long as the bytes mean the same in both.
 func (s *scanner) declaration() error {
-	if !bytes.HasPrefix(s.data, []byte("<?xml")) || len(s.data) > 5 && !isSpace(s.data[5]) {
+	if !bytes.HasPrefix(s.data, []byte("<?xml")) || len(s.data) > 5 && !isSpace(s.data[5]) { // the target of an instruction goes on
 		return nil
 	}
 	found := declaration.FindSubmatch(s.data)
@@ -297,7 +297,7 @@ func (s *scanner) space() bool {
 	return s.at > start
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' }
 
 func (s *scanner) malformed(what string) error {
 	return refuse("Malformed XML: %s, near byte %d", what, s.at)

@@ -39,7 +39,10 @@ func Parse(data []byte, limits Limits) (*etree.Element, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "invalid_xml", "Malformed XML")
 	}
 	root := doc.Root()
-	return root, checkNames(root)
+	if err := checkNames(root); err != nil {
+		return nil, err
+	}
+	return root, nil
 }
 
 // Is reports whether el has this namespace and local name.

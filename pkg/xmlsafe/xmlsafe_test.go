@@ -1,6 +1,8 @@
 package xmlsafe_test
 
 import (
+	"bytes"
+	"encoding/xml"
 	"strings"
 	"testing"
 
@@ -90,13 +92,75 @@ func TestAppendRoundTrip(t *testing.T) {
 	require.Equal(t, nasty, text)
 }
 
+// TestAttributeKnowsReservedPrefixes: etree knows no namespace for xml and xmlns, and what has none must not pass for unqualified.
+func TestAttributeKnowsReservedPrefixes(t *testing.T) {
+	const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+	root, err := xmlsafe.Parse([]byte(`<xml:a xmlns:Id="urn:1" xml:Id="2"><b xmlns:Id="urn:3" xml:Id="4" Id="5"/></xml:a>`), xmlsafe.Default)
+	require.NoError(t, err)
+	require.False(t, xmlsafe.Is(root, "", "a"))
+	require.True(t, xmlsafe.Is(root, xmlNamespace, "a"))
+	_, found := xmlsafe.Attribute(root, "", "Id")
+	require.False(t, found)
+	value, found := xmlsafe.Attribute(root, xmlNamespace, "Id")
+	require.True(t, found)
+	require.Equal(t, "2", value)
+
+	b, err := xmlsafe.One(root, "", "b")
+	require.NoError(t, err)
+	value, found = xmlsafe.Attribute(b, "", "Id")
+	require.True(t, found)
+	require.Equal(t, "5", value)
+}
+
+func TestParseLeavesTheBytesAlone(t *testing.T) {
+	const document = "<a b='\t\n\r'>\r\n\r</a>"
+	data := []byte(document)
+	_, err := xmlsafe.Parse(data, xmlsafe.Default)
+	require.NoError(t, err)
+	require.Equal(t, document, string(data))
+}
+
+// TestNamesAreOfBothEditions: whatever may start or continue a name here may do so in encoding/xml, which goes by the fourth edition, too;
+// it does not look at what follows a colon.
+func TestNamesAreOfBothEditions(t *testing.T) {
+	for c := rune(0x80); c <= 0xffff; c++ {
+		if c >= 0xd800 && c <= 0xdfff {
+			continue
+		}
+		for _, prefix := range []string{"", "a"} {
+			_, err := xmlsafe.Parse([]byte("<p:"+prefix+string(c)+" xmlns:p='urn:p'/>"), xmlsafe.Default)
+			if err == nil {
+				_, err := xml.NewDecoder(strings.NewReader("<" + prefix + string(c) + "/>")).RawToken()
+				require.NoError(t, err, "%U after %q", c, prefix)
+			}
+		}
+	}
+}
+
+// FuzzParse: what is accepted has one canonical form, which reads the same. TestAgainstXmllint compares the seeds with another reader.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`<a xmlns:p="urn:n" p:x="1"><b>t</b></a>`))
-	f.Add([]byte(`<!DOCTYPE a><a/>`))
+	for _, d := range documents {
+		f.Add([]byte(d.document))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
 		root, err := xmlsafe.Parse(data, xmlsafe.Default)
+		if !bytes.Equal(before, data) {
+			t.Fatal("the document was changed")
+		}
 		if (root == nil) == (err == nil) {
 			t.Fatalf("root %v, error %v", root, err)
+		}
+		if err != nil {
+			return
+		}
+		form := view(root)
+		again, err := xmlsafe.Parse([]byte(form), xmlsafe.Limits{Bytes: 1 << 24, Depth: xmlsafe.Default.Depth})
+		if err != nil {
+			t.Fatalf("%q is refused in canonical form %q: %v", data, form, err)
+		}
+		if got := view(again); got != form {
+			t.Fatalf("%q reads as %q, and that as %q", data, form, got)
 		}
 	})
 }
