@@ -34,11 +34,22 @@ func (a *API) AddClientServiceDescription(ctx context.Context, r gen.AddClientSe
 	if err != nil {
 		return nil, err
 	}
+	if err := onlyWSDL(r.Body.Type); err != nil {
+		return nil, err
+	}
 	d, err := a.Services.AddWSDL(ctx, id, r.Body.Url)
 	if err != nil {
 		return nil, err
 	}
 	return gen.AddClientServiceDescription201JSONResponse(a.description(d)), nil
+}
+
+// onlyWSDL refuses the descriptions of REST services.
+func onlyWSDL(kind gen.ServiceType) error {
+	if kind == gen.ServiceTypeWSDL {
+		return nil
+	}
+	return fault.New(fault.Invalid, "service_type_not_supported", "REST services are not supported").With(string(kind))
 }
 
 func descriptionID(s string) (int64, error) {
@@ -231,7 +242,7 @@ func (a *API) counted(ctx context.Context, s service.Service) gen.Service {
 func oneService(s service.Service) gen.Service {
 	auth := s.TLSAuth
 	return gen.Service{Id: s.Client.Encoded() + ":" + s.FullCode(), FullServiceCode: text(s.FullCode()), ServiceCode: s.Code, Timeout: s.Timeout,
-		Title: text(s.Title), SslAuth: &auth, Url: s.URL}
+		Title: text(s.Title), SslAuth: &auth, Url: s.URL, Endpoints: &[]gen.Endpoint{}}
 }
 
 func (a *API) description(d service.Description) gen.ServiceDescription {

@@ -146,9 +146,7 @@ func (a *API) GetNodeType(context.Context, gen.GetNodeTypeRequestObject) (gen.Ge
 // SystemVersion names the version of the program and of the configuration. What X-Road says of Java is there because its programs demand
 // it; there is no Java here that could be unsupported.
 func (a *API) SystemVersion(context.Context, gen.SystemVersionRequestObject) (gen.SystemVersionResponseObject, error) {
-	none, nobody, supported := 0, "", true
-	response := gen.SystemVersion200JSONResponse{Info: a.Version, JavaVersion: &none, MinJavaVersion: &none, MaxJavaVersion: &none, JavaVendor: &nobody,
-		JavaRuntimeVersion: &nobody, UsingSupportedJavaVersion: &supported}
+	response := gen.SystemVersion200JSONResponse{Info: a.Version, UsingSupportedJavaVersion: true}
 	if s := a.Conf.Current(); s != nil {
 		version := s.Version()
 		response.GlobalConfigurationVersion = &version

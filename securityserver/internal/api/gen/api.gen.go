@@ -196,6 +196,45 @@ func (e CsrFormat) Valid() bool {
 	}
 }
 
+// Defines values for EndpointMethod.
+const (
+	EndpointMethodAsterisk EndpointMethod = "*"
+	EndpointMethodDELETE   EndpointMethod = "DELETE"
+	EndpointMethodGET      EndpointMethod = "GET"
+	EndpointMethodHEAD     EndpointMethod = "HEAD"
+	EndpointMethodOPTIONS  EndpointMethod = "OPTIONS"
+	EndpointMethodPATCH    EndpointMethod = "PATCH"
+	EndpointMethodPOST     EndpointMethod = "POST"
+	EndpointMethodPUT      EndpointMethod = "PUT"
+	EndpointMethodTRACE    EndpointMethod = "TRACE"
+)
+
+// Valid indicates whether the value is a known member of the EndpointMethod enum.
+func (e EndpointMethod) Valid() bool {
+	switch e {
+	case EndpointMethodAsterisk:
+		return true
+	case EndpointMethodDELETE:
+		return true
+	case EndpointMethodGET:
+		return true
+	case EndpointMethodHEAD:
+		return true
+	case EndpointMethodOPTIONS:
+		return true
+	case EndpointMethodPATCH:
+		return true
+	case EndpointMethodPOST:
+		return true
+	case EndpointMethodPUT:
+		return true
+	case EndpointMethodTRACE:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GlobalConfDiagnosticsStatusClass.
 const (
 	GlobalConfDiagnosticsStatusClassFAIL    GlobalConfDiagnosticsStatusClass = "FAIL"
@@ -429,12 +468,18 @@ func (e ServiceClientType) Valid() bool {
 
 // Defines values for ServiceType.
 const (
-	ServiceTypeWSDL ServiceType = "WSDL"
+	ServiceTypeOPENAPI3 ServiceType = "OPENAPI3"
+	ServiceTypeREST     ServiceType = "REST"
+	ServiceTypeWSDL     ServiceType = "WSDL"
 )
 
 // Valid indicates whether the value is a known member of the ServiceType enum.
 func (e ServiceType) Valid() bool {
 	switch e {
+	case ServiceTypeOPENAPI3:
+		return true
+	case ServiceTypeREST:
+		return true
 	case ServiceTypeWSDL:
 		return true
 	default:
@@ -516,7 +561,10 @@ type Anchor struct {
 
 // CertificateAuthority defines model for CertificateAuthority.
 type CertificateAuthority struct {
-	AcmeCapable              *bool                            `json:"acme_capable,omitempty"`
+	AcmeCapable *bool `json:"acme_capable,omitempty"`
+
+	// AcmeServerIpAddresses absent
+	AcmeServerIpAddresses    *[]string                        `json:"acme_server_ip_addresses,omitempty"`
 	AuthenticationOnly       bool                             `json:"authentication_only"`
 	CertificateProfileInfo   *string                          `json:"certificate_profile_info,omitempty"`
 	DefaultCsrFormat         *CsrFormat                       `json:"default_csr_format,omitempty"`
@@ -639,6 +687,18 @@ type CsrSubjectFieldDescription struct {
 	Required     bool    `json:"required"`
 }
 
+// Endpoint defines model for Endpoint.
+type Endpoint struct {
+	Generated   *bool          `json:"generated,omitempty"`
+	Id          *string        `json:"id,omitempty"`
+	Method      EndpointMethod `json:"method"`
+	Path        string         `json:"path"`
+	ServiceCode string         `json:"service_code"`
+}
+
+// EndpointMethod defines model for Endpoint.Method.
+type EndpointMethod string
+
 // ErrorInfo defines model for ErrorInfo.
 type ErrorInfo struct {
 	Error    *CodeWithDetails   `json:"error,omitempty"`
@@ -648,10 +708,11 @@ type ErrorInfo struct {
 
 // GlobalConfDiagnostics defines model for GlobalConfDiagnostics.
 type GlobalConfDiagnostics struct {
-	Error        *CodeWithDetails                 `json:"error,omitempty"`
-	NextUpdateAt time.Time                        `json:"next_update_at"`
-	PrevUpdateAt time.Time                        `json:"prev_update_at"`
-	StatusClass  GlobalConfDiagnosticsStatusClass `json:"status_class"`
+	Error             *CodeWithDetails                 `json:"error,omitempty"`
+	LastSuccessfulUrl *string                          `json:"last_successful_url,omitempty"`
+	NextUpdateAt      time.Time                        `json:"next_update_at"`
+	PrevUpdateAt      time.Time                        `json:"prev_update_at"`
+	StatusClass       GlobalConfDiagnosticsStatusClass `json:"status_class"`
 }
 
 // GlobalConfDiagnosticsStatusClass defines model for GlobalConfDiagnostics.StatusClass.
@@ -785,11 +846,13 @@ type SecurityServerAddressStatus struct {
 
 // Service defines model for Service.
 type Service struct {
-	FullServiceCode *string `json:"full_service_code,omitempty"`
-	Id              string  `json:"id"`
-	ServiceCode     string  `json:"service_code"`
-	SslAuth         *bool   `json:"ssl_auth,omitempty"`
-	SubjectsCount   *int    `json:"subjects_count,omitempty"`
+	// Endpoints empty; REST services have them
+	Endpoints       *[]Endpoint `json:"endpoints,omitempty"`
+	FullServiceCode *string     `json:"full_service_code,omitempty"`
+	Id              string      `json:"id"`
+	ServiceCode     string      `json:"service_code"`
+	SslAuth         *bool       `json:"ssl_auth,omitempty"`
+	SubjectsCount   *int        `json:"subjects_count,omitempty"`
 
 	// Timeout seconds
 	Timeout int     `json:"timeout"`
@@ -816,21 +879,28 @@ type ServiceClients struct {
 
 // ServiceDescription defines model for ServiceDescription.
 type ServiceDescription struct {
-	ClientId       string      `json:"client_id"`
-	Disabled       bool        `json:"disabled"`
-	DisabledNotice string      `json:"disabled_notice"`
-	Id             string      `json:"id"`
-	RefreshedAt    time.Time   `json:"refreshed_at"`
-	Services       []Service   `json:"services"`
-	Type           ServiceType `json:"type"`
-	Url            string      `json:"url"`
+	ClientId       string    `json:"client_id"`
+	Disabled       bool      `json:"disabled"`
+	DisabledNotice string    `json:"disabled_notice"`
+	Id             string    `json:"id"`
+	RefreshedAt    time.Time `json:"refreshed_at"`
+	Services       []Service `json:"services"`
+
+	// Type REST services are refused
+	Type ServiceType `json:"type"`
+	Url  string      `json:"url"`
 }
 
 // ServiceDescriptionAdd defines model for ServiceDescriptionAdd.
 type ServiceDescriptionAdd struct {
-	IgnoreWarnings *bool       `json:"ignore_warnings,omitempty"`
-	Type           ServiceType `json:"type"`
-	Url            string      `json:"url"`
+	IgnoreWarnings *bool `json:"ignore_warnings,omitempty"`
+
+	// RestServiceCode of REST services
+	RestServiceCode *string `json:"rest_service_code,omitempty"`
+
+	// Type REST services are refused
+	Type ServiceType `json:"type"`
+	Url  string      `json:"url"`
 }
 
 // ServiceDescriptionDisabledNotice defines model for ServiceDescriptionDisabledNotice.
@@ -838,7 +908,7 @@ type ServiceDescriptionDisabledNotice struct {
 	DisabledNotice *string `json:"disabled_notice,omitempty"`
 }
 
-// ServiceType defines model for ServiceType.
+// ServiceType REST services are refused
 type ServiceType string
 
 // ServiceUpdate defines model for ServiceUpdate.
@@ -869,9 +939,12 @@ type Token struct {
 	PossibleActions      *PossibleActions `json:"possible_actions,omitempty"`
 	ReadOnly             bool             `json:"read_only"`
 	SavedToConfiguration bool             `json:"saved_to_configuration"`
-	Status               TokenStatus      `json:"status"`
-	TokenInfos           *[]KeyValuePair  `json:"token_infos,omitempty"`
-	Type                 TokenType        `json:"type"`
+
+	// SerialNumber absent; software tokens have none
+	SerialNumber *string         `json:"serial_number,omitempty"`
+	Status       TokenStatus     `json:"status"`
+	TokenInfos   *[]KeyValuePair `json:"token_infos,omitempty"`
+	Type         TokenType       `json:"type"`
 }
 
 // TokenStatus defines model for Token.Status.
@@ -882,14 +955,23 @@ type TokenType string
 
 // TokenCertificate defines model for TokenCertificate.
 type TokenCertificate struct {
-	Active                          bool                   `json:"active"`
-	CertificateDetails              CertificateDetails     `json:"certificate_details"`
+	Active             bool               `json:"active"`
+	CertificateDetails CertificateDetails `json:"certificate_details"`
+
+	// NextAutomaticRenewalTime absent
+	NextAutomaticRenewalTime        *time.Time             `json:"next_automatic_renewal_time,omitempty"`
 	OcspStatus                      *CertificateOcspStatus `json:"ocsp_status,omitempty"`
 	OcspVerifyBeforeActivationError *string                `json:"ocsp_verify_before_activation_error,omitempty"`
 	OwnerId                         string                 `json:"owner_id"`
 	PossibleActions                 *PossibleActions       `json:"possible_actions,omitempty"`
-	SavedToConfiguration            bool                   `json:"saved_to_configuration"`
-	Status                          CertificateStatus      `json:"status"`
+
+	// RenewalError absent
+	RenewalError *string `json:"renewal_error,omitempty"`
+
+	// RenewedCertHash absent; certificates are not renewed by themselves
+	RenewedCertHash      *string           `json:"renewed_cert_hash,omitempty"`
+	SavedToConfiguration bool              `json:"saved_to_configuration"`
+	Status               CertificateStatus `json:"status"`
 }
 
 // TokenCertificateSigningRequest defines model for TokenCertificateSigningRequest.
@@ -918,14 +1000,14 @@ type TokenPinUpdate struct {
 
 // VersionInfo defines model for VersionInfo.
 type VersionInfo struct {
-	GlobalConfigurationVersion *int    `json:"global_configuration_version,omitempty"`
-	Info                       string  `json:"info"`
-	JavaRuntimeVersion         *string `json:"java_runtime_version,omitempty"`
-	JavaVendor                 *string `json:"java_vendor,omitempty"`
-	JavaVersion                *int    `json:"java_version,omitempty"`
-	MaxJavaVersion             *int    `json:"max_java_version,omitempty"`
-	MinJavaVersion             *int    `json:"min_java_version,omitempty"`
-	UsingSupportedJavaVersion  *bool   `json:"using_supported_java_version,omitempty"`
+	GlobalConfigurationVersion *int   `json:"global_configuration_version,omitempty"`
+	Info                       string `json:"info"`
+	JavaRuntimeVersion         string `json:"java_runtime_version"`
+	JavaVendor                 string `json:"java_vendor"`
+	JavaVersion                int    `json:"java_version"`
+	MaxJavaVersion             int    `json:"max_java_version"`
+	MinJavaVersion             int    `json:"min_java_version"`
+	UsingSupportedJavaVersion  bool   `json:"using_supported_java_version"`
 }
 
 // XRoadInstance defines model for XRoadInstance.
