@@ -239,7 +239,7 @@ func TestAgainstXmllint(t *testing.T) {
 // lint gives xmllint's complaint, empty when it accepts the document. Errors with namespaces do not change its exit status. That a namespace is
 // no URI is one of them too, though Namespaces in XML does not ask for that.
 func lint(t *testing.T, document string) string {
-	cmd := exec.Command("xmllint", "--noout", "--nonet", "-")
+	cmd := exec.CommandContext(t.Context(), "xmllint", "--noout", "--nonet", "-")
 	cmd.Stdin = strings.NewReader(document)
 	output, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -256,7 +256,7 @@ func lint(t *testing.T, document string) string {
 
 // canonical is xmllint's canonical form, comments included.
 func canonical(t *testing.T, document string) string {
-	cmd := exec.Command("xmllint", "--c14n", "--nonet", "-")
+	cmd := exec.CommandContext(t.Context(), "xmllint", "--c14n", "--nonet", "-")
 	cmd.Stdin = strings.NewReader(document)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
