@@ -112,6 +112,29 @@ var subsystemNameField = field{
 	},
 }
 
+// newNameField is the name of clientRename, which must be there; the verifier then looks at its value.
+var newNameField = field{
+	name: "subsystemName", required: true,
+	write: func(dst []byte, r *Request) ([]byte, error) {
+		return xmlsafe.AppendElement(dst, "xroad:subsystemName", r.SubsystemName), nil
+	},
+	read: subsystemNameField.read,
+}
+
+var messageField = field{
+	name: "message",
+	write: func(dst []byte, r *Request) ([]byte, error) {
+		if r.Message != "" {
+			dst = xmlsafe.AppendElement(dst, "xroad:message", r.Message)
+		}
+		return dst, nil
+	},
+	read: func(r *Request, el *etree.Element) (err error) {
+		r.Message, err = xmlsafe.Text(el)
+		return err
+	},
+}
+
 // readBody reads the body of a verified message into a request. Children may stand in any order, once each; unknown ones are refused.
 func readBody(k kind, m *soap.Message) (*Request, error) {
 	body := m.Body()

@@ -2,6 +2,7 @@ package request
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/ristmik/ristmik/pkg/identifier"
 )
@@ -28,11 +29,24 @@ func (v *Verifier) checkRequest(p *parcel, r *Request) error {
 	if err := checkSubject(p, r); err != nil {
 		return err
 	}
-	switch {
-	case r.Type == ClientReg && r.SubsystemName != "" && !r.Client.IsSubsystem():
-		return refuse("invalid_request", "Only name of subsystem can be changed")
-	case r.Type == AuthCertReg && !ValidAddress(r.Address):
-		return refuse("invalid_request", "Invalid server address")
+	return checkValues(r)
+}
+
+// checkValues looks at what the type holds besides identifiers and certificates (PR-MSERV).
+func checkValues(r *Request) error {
+	switch r.Type {
+	case AuthCertReg, AddressChange:
+		if !ValidAddress(r.Address) {
+			return refuse("invalid_request", "Invalid server address")
+		}
+	case ClientReg, ClientRename:
+		if !r.Client.IsSubsystem() && (r.SubsystemName != "" || r.Type == ClientRename) {
+			return refuse("invalid_request", "Only name of subsystem can be changed")
+		}
+		if r.Type == ClientRename && strings.TrimSpace(r.SubsystemName) == "" {
+			return refuse("invalid_request", "Invalid subsystem name")
+		}
+	default: // the others hold identifiers and free text
 	}
 	return nil
 }

@@ -72,8 +72,15 @@ func (w *world) request(t testing.TB, kind request.Type) *request.Request {
 		r.Address, r.AuthCertificate = "ss1.example.org", w.auth.Certificate.Raw
 	case request.AuthCertDeletion:
 		r.AuthCertificate = w.auth.Certificate.Raw
-	case request.ClientReg:
+	case request.ClientReg, request.ClientRename:
 		r.Client, r.SubsystemName = client(t, "EE:GOV:2:sub"), "Name & more"
+	case request.OwnerChange:
+		r.Client = w.other
+	case request.AddressChange:
+		r.Address = "ss2.example.org"
+	case request.MaintenanceModeEnable:
+		r.Message = "Back at <noon>"
+	case request.MaintenanceModeDisable:
 	default:
 		r.Client = client(t, "EE:GOV:2:sub")
 	}
@@ -82,10 +89,12 @@ func (w *world) request(t testing.TB, kind request.Type) *request.Request {
 
 // signer is the credential that must sign a request of the type.
 func (w *world) signer(kind request.Type) *signature.Credential {
-	if kind == request.AuthCertReg {
+	switch kind {
+	case request.AuthCertReg, request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable:
 		return &w.sign
+	default:
+		return &w.otherSign
 	}
-	return &w.otherSign
 }
 
 func (w *world) seal(t testing.TB, r *request.Request) request.Sealed {
@@ -117,5 +126,6 @@ func join(t testing.TB, p []soap.Part) []byte {
 	return b.Bytes()
 }
 
-// served are the types of today.
-var served = []request.Type{request.AuthCertReg, request.AuthCertDeletion, request.ClientReg, request.ClientDeletion, request.ClientDisable, request.ClientEnable}
+// all are the types of PR-MSERV.
+var all = []request.Type{request.AuthCertReg, request.AuthCertDeletion, request.ClientReg, request.ClientDeletion, request.OwnerChange,
+	request.AddressChange, request.ClientDisable, request.ClientEnable, request.ClientRename, request.MaintenanceModeEnable, request.MaintenanceModeDisable}

@@ -91,7 +91,7 @@ func (p *parcel) unpack(body []byte, contentType string) error {
 	if p.kind, found = kindOf(code); !found {
 		return refuse("invalid_request", "Unknown service code '%.20s'", code)
 	}
-	if named, ok := kindOf(p.message.BodyName); !ok || named.name != p.kind.name || p.kind.body == nil {
+	if named, ok := kindOf(p.message.BodyName); !ok || named.name != p.kind.name {
 		return refuse("invalid_request", "Unrecognized soap request of type '%.40s'", p.message.BodyName)
 	}
 	return nil

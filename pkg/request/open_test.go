@@ -319,7 +319,24 @@ func TestContents(t *testing.T) {
 			return strings.NewReplacer("<xroad:clientDeletion>", `<x:clientDeletion xmlns:x="urn:x">`, "</xroad:clientDeletion>", "</x:clientDeletion>").Replace(s)
 		}, "invalid_soap", "Failed to parse 'clientDeletion'"},
 		"unknown service": {request.ClientDeletion, nil, func(s string) string { return strings.ReplaceAll(s, "clientDeletion", "someServiceOfAnother") }, "invalid_request", "Unknown service code 'someServiceOfAnother'"},
-		"type not served": {request.ClientDeletion, nil, func(s string) string { return strings.ReplaceAll(s, "clientDeletion", "ownerChange") }, "invalid_request", "Unrecognized soap request of type 'ownerChange'"},
+		"another type's body": {request.ClientDeletion, nil, func(s string) string {
+			return strings.NewReplacer("xroad:clientDeletion>", "xroad:ownerChange>").Replace(s)
+		}, "inconsistent_headers", "Malformed SOAP message: service code does not match in header and body"},
+		"new owner did not sign": {request.OwnerChange, func(r *request.Request) { r.Client = client(t, "EE:GOV:3") }, nil, "invalid_request",
+			"Subject identifier (MEMBER:EE/GOV/2) in certificate does not match client's member identifier (MEMBER:EE/GOV/3) in request"},
+		"new name not signed by the member": {request.ClientRename, func(r *request.Request) { r.Client = client(t, "EE:GOV:3:sub") }, nil, "invalid_request",
+			"Subject identifier (MEMBER:EE/GOV/2) in certificate does not match client's member identifier (MEMBER:EE/GOV/3) in request"},
+		"new name of a member":       {request.ClientRename, func(r *request.Request) { r.Client = w.other }, nil, "invalid_request", "Only name of subsystem can be changed"},
+		"blank new name":             {request.ClientRename, func(r *request.Request) { r.SubsystemName = " " }, nil, "invalid_request", "Invalid subsystem name"},
+		"no new name":                {request.ClientRename, nil, replace("<xroad:subsystemName>Name &amp; more</xroad:subsystemName>", ""), "invalid_soap", "Failed to parse 'clientRename'"},
+		"owner change by another":    {request.OwnerChange, func(r *request.Request) { r.Sender = w.other }, nil, "invalid_request", fmt.Sprintf(mismatch, "MEMBER:EE/GOV/1", "MEMBER:EE/GOV/2")},
+		"new owner elsewhere":        {request.OwnerChange, func(r *request.Request) { r.Client = client(t, "FI:GOV:2") }, nil, "invalid_request", address},
+		"bad new address":            {request.AddressChange, func(r *request.Request) { r.Address = "http://a" }, nil, "invalid_request", "Invalid server address"},
+		"no new address":             {request.AddressChange, nil, replace("<xroad:address>ss2.example.org</xroad:address>", ""), "invalid_request", "Invalid server address"},
+		"client in address change":   {request.AddressChange, nil, replace("<xroad:address>", "<xroad:client/><xroad:address>"), "invalid_soap", "Failed to parse 'addressChange'"},
+		"message in disabling":       {request.MaintenanceModeDisable, nil, replace("</xroad:maintenanceModeDisable>", "<xroad:message/></xroad:maintenanceModeDisable>"), "invalid_soap", "Failed to parse 'maintenanceModeDisable'"},
+		"maintenance of another":     {request.MaintenanceModeEnable, func(r *request.Request) { r.Sender = w.other }, nil, "invalid_request", fmt.Sprintf(mismatch, "MEMBER:EE/GOV/1", "MEMBER:EE/GOV/2")},
+		"maintenance over elsewhere": {request.MaintenanceModeDisable, func(r *request.Request) { r.Server, r.Sender = server(elsewhere, "ss1"), elsewhere }, nil, "invalid_request", address},
 		"a response": {request.ClientDeletion, nil, func(s string) string {
 			return strings.NewReplacer("xroad:clientDeletion>", "xroad:clientDeletionResponse>").Replace(s)
 		}, "invalid_request", "Unrecognized soap request of type 'clientDeletionResponse'"},
@@ -339,6 +356,16 @@ func TestContents(t *testing.T) {
 			_, err := w.verifier.Open(body, contentType)
 			require.Equal(t, fault.Invalid, fault.From(err).Kind)
 		})
+	}
+}
+
+// TestOnlyTheOwnerSpeaksForTheServer is stricter than X-Road, where any member's signature does.
+func TestOnlyTheOwnerSpeaksForTheServer(t *testing.T) {
+	w := newWorld(t, false)
+	for _, kind := range []request.Type{request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable} {
+		body, contentType := w.sealedWith(t, w.request(t, kind), w.otherSign, w.auth, nil)
+		w.refused(t, body, contentType, "invalid_request",
+			"Subject identifier (MEMBER:EE/GOV/2) in certificate does not match security server owner identifier (MEMBER:EE/GOV/1) in request")
 	}
 }
 
@@ -390,7 +417,7 @@ func TestDoor(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	w := newWorld(f, false)
-	for _, kind := range served {
+	for _, kind := range all {
 		r := w.request(f, kind)
 		message, err := request.BuildSOAP(r, w.provider)
 		require.NoError(f, err)

@@ -1,5 +1,6 @@
 // Package request holds the management requests, by which a security server asks the central server to register and to forget
-// authentication certificates and clients: building them, sealing them with the keys that must agree, and opening them.
+// authentication certificates and clients, and to change its owner, address, names and maintenance mode: building them, sealing them with the
+// keys that must agree, and opening them.
 //
 // The types are rows of one table, which says how a request travels, who signs it and what its body holds. Opening verifies the bytes of the
 // SOAP part and then reads the body from these same bytes; nothing in between is serialised.
@@ -59,19 +60,19 @@ type kind struct {
 	body   []field
 }
 
-// kinds is the table of PR-MSERV 2; a row without a body is a type that is known and not served.
+// kinds is the table of PR-MSERV 2.
 var kinds = []kind{
 	{AuthCertReg, twice, owner, "AUTH_CERT_REGISTRATION_REQUEST", []field{serverField, addressField, authCertField, dryRunField}},
 	{AuthCertDeletion, plain, nobody, "AUTH_CERT_DELETION_REQUEST", []field{serverField, authCertField}},
 	{ClientReg, signed, ofClient, "CLIENT_REGISTRATION_REQUEST", []field{serverField, clientField, subsystemNameField}},
 	{ClientDeletion, plain, nobody, "CLIENT_DELETION_REQUEST", []field{serverField, clientField}},
-	{OwnerChange, signed, ofClient, "OWNER_CHANGE_REQUEST", nil},
-	{AddressChange, signed, owner, "ADDRESS_CHANGE_REQUEST", nil},
+	{OwnerChange, signed, ofClient, "OWNER_CHANGE_REQUEST", []field{serverField, clientField}},
+	{AddressChange, signed, owner, "ADDRESS_CHANGE_REQUEST", []field{serverField, addressField}},
 	{ClientDisable, signed, ofClient, "CLIENT_DISABLE_REQUEST", []field{serverField, clientField}},
 	{ClientEnable, signed, ofClient, "CLIENT_ENABLE_REQUEST", []field{serverField, clientField}},
-	{ClientRename, signed, ofClient, "CLIENT_RENAME_REQUEST", nil},
-	{MaintenanceModeEnable, signed, owner, "MAINTENANCE_MODE_ENABLE_REQUEST", nil},
-	{MaintenanceModeDisable, signed, owner, "MAINTENANCE_MODE_DISABLE_REQUEST", nil},
+	{ClientRename, signed, ofClient, "CLIENT_RENAME_REQUEST", []field{serverField, clientField, newNameField}},
+	{MaintenanceModeEnable, signed, owner, "MAINTENANCE_MODE_ENABLE_REQUEST", []field{serverField, messageField}},
+	{MaintenanceModeDisable, signed, owner, "MAINTENANCE_MODE_DISABLE_REQUEST", []field{serverField}},
 }
 
 // kindOf finds the row; case does not matter, as at X-Road's central server.
@@ -88,22 +89,17 @@ func kindOf(name string) (kind, bool) {
 // its management service.
 func (t Type) Direct() bool { return t == AuthCertReg }
 
-// Served reports whether requests of this type can be built and opened.
-func (t Type) Served() bool {
-	k, ok := kindOf(string(t))
-	return ok && k.body != nil
-}
-
-// Request is one management request. Which of Client, Address, AuthCertificate and SubsystemName it holds depends on its type.
+// Request is one management request. Which of Client, Address, AuthCertificate, SubsystemName and Message it holds depends on its type.
 type Request struct {
 	Type            Type
 	Sender          identifier.ClientID         // client of the SOAP header: the owner of the security server
 	ID              string                      // of the message, a random UUID
 	Server          identifier.SecurityServerID // the security server the request speaks of
-	Client          identifier.ClientID         // the client to register, disable, enable, delete
-	Address         string                      // authCertReg: DNS name or IP address of the server
+	Client          identifier.ClientID         // the client to register, rename, disable, enable, delete; ownerChange: the new owner
+	Address         string                      // authCertReg, addressChange: DNS name or IP address of the server
 	AuthCertificate []byte                      // DER
-	SubsystemName   string                      // clientReg: the name to give to the subsystem, "" for none
+	SubsystemName   string                      // clientReg: the name to give to the subsystem, "" for none; clientRename: the new name
+	Message         string                      // maintenanceModeEnable: for those who call in the meantime, "" for none
 	DryRun          bool                        // authCertReg of X-Road 7.8: check everything, store nothing, answer request id 0
 }
 
@@ -111,8 +107,8 @@ type Request struct {
 // subsystem that offers the management services.
 func BuildSOAP(r *Request, provider identifier.ClientID) ([]byte, error) {
 	k, ok := kindOf(string(r.Type))
-	if !ok || k.body == nil {
-		return nil, fmt.Errorf("building a management request: type %q is not served", r.Type)
+	if !ok {
+		return nil, fmt.Errorf("building a management request: type %q is not known", r.Type)
 	}
 	if r.Sender.IsZero() || r.Server.IsZero() || provider.IsZero() || r.ID == "" {
 		return nil, errors.New("building a management request: sender, server, provider and id are needed")
