@@ -72,12 +72,15 @@ func (n *namespaces) attributes(el *etree.Element) error {
 	for i := range el.Attr {
 		a := &el.Attr[i]
 		qualified := a.Space != "" && a.Space != "xmlns"
-		if qualified && n.bound[a.Space] == "" {
-			return refuse("prefix %q is not declared", a.Space)
+		uri := ""
+		if qualified {
+			if uri = n.bound[a.Space]; uri == "" {
+				return refuse("prefix %q is not declared", a.Space)
+			}
 		}
 		for j := range i {
 			b := &el.Attr[j]
-			if a.Key == b.Key && (a.Space == b.Space || qualified && b.Space != "" && n.bound[a.Space] == n.bound[b.Space]) {
+			if a.Key == b.Key && (a.Space == b.Space || qualified && b.Space != "" && uri == n.bound[b.Space]) {
 				return refuse("duplicate attribute %q", a.FullKey())
 			}
 		}
