@@ -48,7 +48,7 @@ func fromPKCS12(t *testing.T, path string) *x509.Certificate {
 	return c
 }
 
-func TestXRoadUsages(t *testing.T) {
+func TestConformanceXRoadUsages(t *testing.T) {
 	for path, want := range map[string]struct{ authentication, signing bool }{
 		"certs/consumer.pem":               {true, true}, // digitalSignature and nonRepudiation
 		"certs/producer.pem":               {true, true},
@@ -65,7 +65,7 @@ func TestXRoadUsages(t *testing.T) {
 	}
 }
 
-func TestXRoadSubjects(t *testing.T) {
+func TestConformanceXRoadSubjects(t *testing.T) {
 	for _, c := range []struct{ path, class, want string }{
 		{"certs/NTREE.pem", "SkKlass3CertificateProfileInfoProvider", "EE:COM:"},
 		{"certs/test-esteid.txt", "SkEsteIdCertificateProfileInfoProvider", "EE:PERSON:"},
@@ -77,7 +77,7 @@ func TestXRoadSubjects(t *testing.T) {
 	}
 }
 
-func TestXRoadsCertificateAndResponse(t *testing.T) {
+func TestConformanceXRoadsCertificateAndResponse(t *testing.T) {
 	ca, signing := vector(t, "made-by-xroad-7.2.2/ca.crt"), vector(t, "made-by-xroad-7.2.2/sign.crt")
 	authentication := vector(t, "made-by-xroad-7.2.2/auth.crt")
 	response := read(t, testkit.Shared(t, "vectors/made-by-xroad-7.2.2/sign.ocsp"))
@@ -99,7 +99,7 @@ func TestXRoadsCertificateAndResponse(t *testing.T) {
 
 // TestXRoadsChain walks X-Road's test chain. Its certificates are signed with SHA-1: what X-Road calls valid is refused here for that reason
 // alone, what X-Road refuses is refused before the signature matters.
-func TestXRoadsChain(t *testing.T) {
+func TestConformanceXRoadsChain(t *testing.T) {
 	pem := func(name string) *x509.Certificate { // openssl, because the root is a "TRUSTED CERTIFICATE"
 		output, err := exec.Command("openssl", "x509", "-in", testkit.Shared(t, "vectors/certs/test_chain/"+name+".pem"), "-outform", "DER").Output()
 		require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestXRoadsChain(t *testing.T) {
 	refused(t, trust.VerifyChain(pem("user_3"), nil, at), "cannot_create_cert_path", weak)
 }
 
-func TestXRoadsOldResponseParses(t *testing.T) {
+func TestConformanceXRoadsOldResponseParses(t *testing.T) {
 	r, err := certificate.ParseOCSP(read(t, testkit.Shared(t, "vectors/signatures/proxy/test.ocsp")))
 	require.NoError(t, err)
 	require.Equal(t, certificate.Good, r.Status)

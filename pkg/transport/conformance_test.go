@@ -14,7 +14,7 @@ import (
 )
 
 // X-Road's own messages, with the verdicts of their index. The signatures inside are older than XAdES as it is now: structure only.
-func TestProxyMessages(t *testing.T) {
+func TestConformanceProxyMessages(t *testing.T) {
 	const usual = "xtop1357783211hcn1yiro"
 	for _, c := range []struct {
 		file, boundary string

@@ -171,3 +171,24 @@ func TestDecisionsAreNumbered(t *testing.T) {
 		seen[number] = e.Name()
 	}
 }
+
+// make conformance runs the tests whose names say so.
+func TestConformanceTestsAreNamedSo(t *testing.T) {
+	root := testkit.Root(t)
+	name := regexp.MustCompile(`(?m)^func (Test\w+)`)
+	for _, m := range modules {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, m), func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !strings.HasPrefix(string(text), "//go:build conformance") {
+				return err
+			}
+			for _, match := range name.FindAllStringSubmatch(string(text), -1) {
+				require.True(t, strings.HasPrefix(match[1], "TestConformance"), "%s in %s would never run", match[1], path)
+			}
+			return nil
+		}))
+	}
+}

@@ -71,7 +71,7 @@ func read(t *testing.T, file string) (contentType string, body []byte) {
 }
 
 // X-Road's queries, sent by an information system, with the verdicts of their index.
-func TestQueries(t *testing.T) {
+func TestConformanceQueries(t *testing.T) {
 	w := vectors(t)
 	for file, code := range map[string]string{
 		"allowedMethods.query": "", "attachm2-utf8bom-inside.query": "", "attachm2.query": "", "attachments.query": "", "cdata.query": "",
@@ -106,7 +106,7 @@ func TestQueries(t *testing.T) {
 }
 
 // X-Road's answers, given by a service.
-func TestAnswers(t *testing.T) {
+func TestConformanceAnswers(t *testing.T) {
 	w := vectors(t)
 	for file, c := range map[string]struct{ query, code string }{
 		"getstate.answer":           {"getstate.query", ""},
@@ -144,7 +144,7 @@ func TestAnswers(t *testing.T) {
 }
 
 // X-Road's messages between two servers that lack a part.
-func TestIncompleteMessages(t *testing.T) {
+func TestConformanceIncompleteMessages(t *testing.T) {
 	w := vectors(t)
 	between := func(file string) (string, func([]byte) []byte) {
 		contentType, body := read(t, file)
