@@ -97,7 +97,7 @@ func TestConformanceXRoadsCertificateAndResponse(t *testing.T) {
 		"OCSP nextUpdate is too old, atDate: 2026-11-20T12:10:00Z nextUpdate: 2026-11-20T12:05:43Z")
 }
 
-// TestXRoadsChain walks X-Road's test chain. Its certificates are signed with SHA-1: what X-Road calls valid is refused here for that reason
+// TestConformanceXRoadsChain walks X-Road's test chain. Its certificates are signed with SHA-1: what X-Road calls valid is refused here for that reason
 // alone, what X-Road refuses is refused before the signature matters.
 func TestConformanceXRoadsChain(t *testing.T) {
 	pem := func(name string) *x509.Certificate { // openssl, because the root is a "TRUSTED CERTIFICATE"
