@@ -50,8 +50,12 @@ func readRequest(ctx context.Context, body *gen.ManagementRequestAdd) (*incoming
 		inputs = append(inputs, registry.Input{Path: "managementRequestDto.clientId", Name: "clientId", Value: &f.client, Check: longEnough},
 			registry.Input{Path: "managementRequestDto.subsystemName", Name: "subsystemName", Value: &in.SubsystemName, Optional: true, Check: registry.NoControlChars})
 	}
-	if in.Type == request.AuthCertReg {
-		inputs = append(inputs, registry.Input{Path: "managementRequestDto.serverAddress", Name: "serverAddress", Value: &in.Address, Optional: true, Check: registry.HostAddress})
+	if in.Type == request.AuthCertReg || in.Type == request.AddressChange {
+		inputs = append(inputs, registry.Input{Path: "managementRequestDto.serverAddress", Name: "serverAddress", Value: &in.Address,
+			Optional: in.Type == request.AuthCertReg, Check: registry.HostAddress})
+	}
+	if in.Type == request.MaintenanceModeEnable {
+		inputs = append(inputs, registry.Input{Path: "managementRequestDto.message", Name: "message", Value: &in.Message, Optional: true, Check: registry.NoControlChars})
 	}
 	if err := registry.ParseInput(f.failed, inputs...); err != nil {
 		return nil, err
@@ -85,6 +89,17 @@ func readForm(body *gen.ManagementRequestAdd) (*form, error) {
 		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, client: b.ClientId, hasClient: true}, nil
 	case gen.ClientEnableRequest:
 		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, client: b.ClientId, hasClient: true}, nil
+	case gen.ClientRenameRequest:
+		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, client: b.ClientId, hasClient: true,
+			rest: request.Request{SubsystemName: b.SubsystemName}}, nil
+	case gen.OwnerChangeRequest:
+		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, client: b.ClientId, hasClient: true}, nil
+	case gen.AddressChangeRequest:
+		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, rest: request.Request{Address: b.ServerAddress}}, nil
+	case gen.MaintenanceModeEnableRequest:
+		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId, rest: request.Request{Message: given(b.Message)}}, nil
+	case gen.MaintenanceModeDisableRequest:
+		return &form{typeName: b.Type, origin: b.Origin, server: b.SecurityServerId}, nil
 	}
 	return nil, fmt.Errorf("no reader for %T", value)
 }

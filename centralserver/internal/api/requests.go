@@ -8,6 +8,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/auth"
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/request"
 )
 
 // FindManagementRequests is UC MEMBER_34, and 09 and 21 by filter.
@@ -141,6 +142,9 @@ func managementRequest(r *management.Record) gen.ManagementRequest {
 	}
 	if r.Certificate != nil {
 		rendered.AuthenticationCertificate = &r.Certificate
+	}
+	if r.Type == request.MaintenanceModeEnable {
+		rendered.Message = optional(r.Comments)
 	}
 	return rendered
 }

@@ -36,10 +36,11 @@ type ManagementRequests struct {
 	PerMinute   int                `yaml:"per_minute"` // requests that one address may send to a door
 }
 
-// AutoApprove lets pairs be approved without a person.
+// AutoApprove lets registrations be approved without a person.
 type AutoApprove struct {
 	AuthCertReg bool `yaml:"auth_cert_reg"`
 	ClientReg   bool `yaml:"client_reg"`
+	OwnerChange bool `yaml:"owner_change"`
 }
 
 // DefaultConfig has X-Road's ports and intervals.

@@ -47,7 +47,7 @@ func authCertReg() behaviour {
 			return owner != nil, err
 		},
 	}
-	b.needs.certificate = true
+	b.needs.certificate, b.needs.address = true, true
 	return b
 }
 

@@ -2,7 +2,6 @@ package management
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/pkg/audit"
@@ -77,8 +76,8 @@ func checkClientReg(tx Tx, in *submission) error {
 			"%s'%s' has already been registered as a client to security server '%s'", prefix, in.Client, in.Server)
 	}
 	known, err := tx.Client(in.Client)
-	if err == nil && known != nil && in.SubsystemName != "" && known.SubsystemName != in.SubsystemName {
-		in.comments = fmt.Sprintf("Changing subsystem name from '%s' to '%s'.", known.SubsystemName, in.SubsystemName)
+	if err == nil && known != nil {
+		in.renames(known.SubsystemName)
 	}
 	return err
 }
@@ -102,7 +101,7 @@ func approveClient(ctx context.Context, tx Tx, approved *Record, pair []Record) 
 	if server, err := tx.Server(approved.Server); err != nil {
 		return err
 	} else if server == nil {
-		return fault.New(fault.Invalid, "management_request_server_not_found", "Server not found: %s", approved.Server).With(approved.Server.Short())
+		return serverNotFound(fault.Invalid, approved.Server)
 	}
 	if err := ensureMember(ctx, tx, approved.Client.Member()); err != nil {
 		return err
@@ -161,7 +160,7 @@ func clientDeletion() behaviour {
 		check: func(tx Tx, in *submission) error {
 			server, err := tx.Server(in.Server)
 			if err == nil && server == nil {
-				err = fault.New(fault.NotFound, "management_request_server_not_found", "Server not found: %s", in.Server).With(in.Server.Short())
+				err = serverNotFound(fault.NotFound, in.Server)
 			}
 			return err
 		},
@@ -191,13 +190,8 @@ func clientDeletion() behaviour {
 func clientSwitch(enabled bool) behaviour {
 	b := behaviour{
 		check: func(tx Tx, in *submission) error {
-			relation, err := tx.Relation(in.Server, in.Client)
-			if err != nil {
+			if _, err := requireClient(tx, in); err != nil {
 				return err
-			}
-			if relation == nil {
-				return fault.New(fault.Conflict, "management_request_server_client_not_found",
-					"'%s' is not registered as a client to security server '%s'", in.Client, in.Server).With(in.Server.Short(), in.Client.Short())
 			}
 			provider, err := registry.Provider(tx)
 			if err == nil && !enabled && provider == in.Client {

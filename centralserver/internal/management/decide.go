@@ -10,8 +10,8 @@ import (
 	"github.com/ristmik/ristmik/pkg/request"
 )
 
-// Approve approves a pair of complementary registration requests (UC MEMBER_36, 37); with PairingOptional also a waiting request of a security
-// server alone. Faults: management_request_not_found, management_request_not_supported, management_request_invalid_state_for_approval, and
+// Approve approves a pair of complementary registration requests (UC MEMBER_36, 37); an owner change, and with PairingOptional any waiting
+// request of a security server, alone. Faults: management_request_not_found, management_request_not_supported, management_request_invalid_state_for_approval, and
 // those of what the approval does.
 func (s *Service) Approve(ctx context.Context, id int64) (record *Record, err error) {
 	audit.SetEvent(ctx, "Approve registration request")
@@ -33,13 +33,11 @@ func (s *Service) approve(ctx context.Context, tx Tx, id int64, alone bool) erro
 		return err
 	}
 	next, ok := p.Status.Next(ApprovedBy)
-	if !ok || p.Status == Waiting && !alone && (s.settings.Pairing != PairingOptional || r.Origin != SecurityServer) {
+	b := behaviours[r.Type]
+	alone = alone || r.Origin == SecurityServer && (b.alone || s.settings.Pairing == PairingOptional)
+	if !ok || p.Status == Waiting && !alone {
 		return fault.New(fault.Invalid, "management_request_invalid_state_for_approval",
 			"Request with id '%d' cannot be approved: its status is %s", id, p.Status).With(idText(id))
-	}
-	b, served := behaviours[r.Type]
-	if !served {
-		return notSupported(id)
 	}
 	if err := b.approve(ctx, tx, r, p.Requests); err != nil {
 		return err
@@ -72,23 +70,26 @@ func (s *Service) Withdraw(ctx context.Context, id int64) (record *Record, err e
 	return record, err
 }
 
-// revoke takes a lone request of the central server back: the deletion request that does it is saved, and its id stands at the revoked one.
+// revokesWith is the request that takes a lone registration of the central server back; an owner change has none.
+var revokesWith = map[request.Type]struct {
+	deletion request.Type
+	event    string
+}{
+	request.AuthCertReg: {request.AuthCertDeletion, "Revoke authentication certificate registration request"},
+	request.ClientReg:   {request.ClientDeletion, "Revoke client registration request"},
+	request.OwnerChange: {"", "Revoke owner change request"},
+}
+
+// revoke takes a lone request of the central server back: the deletion request that does it, if its type has one, is saved, and its id stands at
+// the revoked one.
 func (s *Service) revoke(ctx context.Context, tx Tx, r *Record, p *Processing) error {
-	deletion := Record{Origin: Center, Server: r.Server, Client: r.Client, Certificate: r.Certificate, CertificateHash: r.CertificateHash}
-	switch r.Type {
-	case request.AuthCertReg:
-		audit.SetEvent(ctx, "Revoke authentication certificate registration request")
-		deletion.Type = request.AuthCertDeletion
-	case request.ClientReg:
-		audit.SetEvent(ctx, "Revoke client registration request")
-		deletion.Type = request.ClientDeletion
-	default:
-		return notSupported(r.ID)
-	}
-	if err := move(tx, p, RevokedBy, r.ID); err != nil {
+	with := revokesWith[r.Type]
+	audit.SetEvent(ctx, with.event)
+	if err := move(tx, p, RevokedBy, r.ID); err != nil || with.deletion == "" {
 		return err
 	}
-	id, err := tx.AddRequest(deletion)
+	id, err := tx.AddRequest(Record{Type: with.deletion, Origin: Center, Server: r.Server, Client: r.Client, Certificate: r.Certificate,
+		CertificateHash: r.CertificateHash})
 	if err != nil {
 		return err
 	}

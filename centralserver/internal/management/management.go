@@ -29,7 +29,7 @@ const (
 )
 
 // AutoApprove lets requests of security servers be approved at once when what they need exists. All off by default.
-type AutoApprove struct{ AuthCertReg, ClientReg bool }
+type AutoApprove struct{ AuthCertReg, ClientReg, OwnerChange bool }
 
 // Record is a saved management request.
 type Record struct {
@@ -84,9 +84,17 @@ type Requests interface {
 	SetChangedBy(id, by int64) error
 }
 
+// Changes is what only requests of a security server change of it.
+type Changes interface {
+	// ChangeOwner gives the server to another member; its identifier changes with it. The relations are the caller's to change.
+	ChangeOwner(server identifier.SecurityServerID, owner identifier.ClientID) error
+	SetMaintenance(server identifier.SecurityServerID, on bool, message string) error
+}
+
 // Tx is a transaction on requests and registry.
 type Tx interface {
 	registry.Tx
+	Changes
 	trust.Reader
 	Requests
 }

@@ -110,11 +110,12 @@ func TestRefusals(t *testing.T) {
 				"Invalid management service address. Contact central server administrator", door}, // UC MEMBER_30 2a
 			{ss1, "FI:GOV:2:sub", request.ClientReg, management.SecurityServer, "invalid_request",
 				"Invalid management service address. Contact central server administrator", door},
-			{ss1, client, request.OwnerChange, management.SecurityServer, "invalid_request", "Unknown service code 'ownerChange'", door},
 		} {
 			r := &request.Request{Type: c.kind, Server: w.Server(c.server), Client: w.Client(c.client)}
 			w.Refused(t, submit(r, c.origin), c.code, c.message, c.event)
 		}
+
+		w.Refused(t, submit(&request.Request{Type: "none"}, management.SecurityServer), "invalid_request", "Unknown service code 'none'", door)
 
 		// decisions
 		decide := func(do func(context.Context, int64) (*management.Record, error), id int64) func(context.Context) error {

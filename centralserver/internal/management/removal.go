@@ -129,10 +129,7 @@ func deleteServer(tx Tx, id identifier.SecurityServerID) error {
 	if err := tx.RemoveServer(id); err != nil {
 		return err
 	}
-	if left, err := tx.ServersOwnedBy(id.Owner()); err != nil || len(left) > 0 {
-		return err
-	}
-	return tx.RemoveFromGroup(registry.OwnersGroup, id.Owner())
+	return leaveOwners(tx, id.Owner())
 }
 
 func removeRelations(tx Tx, client identifier.ClientID, comments string) error {

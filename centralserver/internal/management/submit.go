@@ -38,7 +38,7 @@ type submission struct {
 	comments  string // the source event of a generated request
 }
 
-// behaviour is what one request type means. A type without an entry is not served.
+// behaviour is what one request type means.
 type behaviour struct {
 	look      func(ctx context.Context, tx Tx, in *submission) error // what must be known before the checks of a request made in the central server
 	check     func(tx Tx, in *submission) error                      // refuses before anything is saved
@@ -47,14 +47,17 @@ type behaviour struct {
 	duplicate func(in *submission, pending *Record) error            // registrations: the refusal of a second request
 	approve   func(ctx context.Context, tx Tx, approved *Record, pair []Record) error
 	ready     func(s *Service, tx Tx, in *submission) (bool, error) // registrations: may it be approved automatically
-	needs     struct{ client, certificate bool }
+	alone     bool                                                  // registrations: never one of a pair, and approved alone
+	needs     struct{ client, certificate, address, message bool }
 }
 
-// behaviours is the table of the types that are served.
+// behaviours is the table of all types.
 var behaviours = map[request.Type]behaviour{
 	request.AuthCertReg: authCertReg(), request.AuthCertDeletion: authCertDeletion(),
 	request.ClientReg: clientReg(), request.ClientDeletion: clientDeletion(),
-	request.ClientDisable: clientSwitch(false), request.ClientEnable: clientSwitch(true),
+	request.ClientDisable: clientSwitch(false), request.ClientEnable: clientSwitch(true), request.ClientRename: clientRename(),
+	request.OwnerChange: ownerChange(), request.AddressChange: addressChange(),
+	request.MaintenanceModeEnable: maintenance(true), request.MaintenanceModeDisable: maintenance(false),
 }
 
 // Submit takes a request in: one of a security server, which intake has verified, or one that an administrator made. Everything happens in one
@@ -114,6 +117,12 @@ func (s *Service) add(ctx context.Context, tx Tx, b behaviour, in *submission) (
 	audit.Put(ctx, "securityServerId", in.Server.Encoded())
 	if b.needs.client {
 		audit.Put(ctx, "clientIdentifier", in.Client)
+	}
+	if in.Address != "" && b.needs.address {
+		audit.Put(ctx, "address", in.Address)
+	}
+	if b.needs.message {
+		audit.Put(ctx, "message", in.Message)
 	}
 	if b.execute != nil {
 		if err := b.execute(tx, in, id); err != nil {
@@ -194,7 +203,10 @@ func (in *submission) record(b behaviour) Record {
 		r.Client, r.SubsystemName = in.Client, in.SubsystemName
 	}
 	if b.needs.certificate {
-		r.Certificate, r.CertificateHash, r.Address = in.AuthCertificate, hashOf(in.AuthCertificate), in.Address
+		r.Certificate, r.CertificateHash = in.AuthCertificate, hashOf(in.AuthCertificate)
+	}
+	if b.needs.address {
+		r.Address = in.Address
 	}
 	return r
 }

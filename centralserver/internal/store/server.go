@@ -83,6 +83,28 @@ func (t *Tx) SetServerAddress(server identifier.SecurityServerID, address string
 		append([]any{address, t.Now()}, serverKey(server)...)...))
 }
 
+// SetMaintenance switches a server's maintenance mode; the message goes when it is off.
+func (t *Tx) SetMaintenance(server identifier.SecurityServerID, on bool, message string) error {
+	return one(t.tx.DB().Exec("UPDATE security_server SET in_maintenance_mode = ?, maintenance_mode_message = ?, updated_at = ? WHERE id = "+serverByKey,
+		append([]any{on, message, t.Now()}, serverKey(server)...)...))
+}
+
+// ChangeOwner gives a server to another member, and with it the identifier that follows from the owner. The old identifier's row stays for
+// the requests that speak of it.
+func (t *Tx) ChangeOwner(server identifier.SecurityServerID, owner identifier.ClientID) error {
+	renamed, err := identifier.NewSecurityServer(owner, server.ServerCode())
+	if err != nil {
+		return err
+	}
+	id, err := t.identify(serverKey(renamed))
+	if err != nil {
+		return err
+	}
+	values := append([]any{id}, clientKey(owner)...)
+	return one(t.tx.DB().Exec("UPDATE security_server SET identifier_id = ?, owner_id = "+memberByKey+", updated_at = ? WHERE id = "+serverByKey,
+		append(append(values, t.Now()), serverKey(server)...)...))
+}
+
 // RemoveServer deletes a server that has no clients and certificates left.
 func (t *Tx) RemoveServer(server identifier.SecurityServerID) error {
 	return one(t.tx.DB().Exec("DELETE FROM security_server WHERE id = "+serverByKey, serverKey(server)...))

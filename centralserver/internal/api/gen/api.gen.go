@@ -367,6 +367,14 @@ func (e XRoadIdType) Valid() bool {
 	}
 }
 
+// AddressChangeRequest defines model for AddressChangeRequest.
+type AddressChangeRequest struct {
+	Origin           ManagementRequestOrigin `json:"origin"`
+	SecurityServerId string                  `json:"security_server_id"`
+	ServerAddress    string                  `json:"server_address"`
+	Type             ManagementRequestType   `json:"type"`
+}
+
 // AlertInfo defines model for AlertInfo.
 type AlertInfo struct {
 	ErrorCode string    `json:"error_code"`
@@ -545,6 +553,15 @@ type ClientRegistrationRequest struct {
 	Type             ManagementRequestType   `json:"type"`
 }
 
+// ClientRenameRequest defines model for ClientRenameRequest.
+type ClientRenameRequest struct {
+	ClientId         string                  `json:"client_id"`
+	Origin           ManagementRequestOrigin `json:"origin"`
+	SecurityServerId string                  `json:"security_server_id"`
+	SubsystemName    string                  `json:"subsystem_name"`
+	Type             ManagementRequestType   `json:"type"`
+}
+
 // ClientType defines model for ClientType.
 type ClientType string
 
@@ -648,12 +665,28 @@ type KeyLabel struct {
 // KeyUsage defines model for KeyUsage.
 type KeyUsage string
 
+// MaintenanceModeDisableRequest defines model for MaintenanceModeDisableRequest.
+type MaintenanceModeDisableRequest struct {
+	Origin           ManagementRequestOrigin `json:"origin"`
+	SecurityServerId string                  `json:"security_server_id"`
+	Type             ManagementRequestType   `json:"type"`
+}
+
+// MaintenanceModeEnableRequest defines model for MaintenanceModeEnableRequest.
+type MaintenanceModeEnableRequest struct {
+	Message          *string                 `json:"message,omitempty"`
+	Origin           ManagementRequestOrigin `json:"origin"`
+	SecurityServerId string                  `json:"security_server_id"`
+	Type             ManagementRequestType   `json:"type"`
+}
+
 // ManagementRequest defines model for ManagementRequest.
 type ManagementRequest struct {
 	AuthenticationCertificate *[]byte                 `json:"authentication_certificate,omitempty"`
 	ClientId                  *string                 `json:"client_id,omitempty"`
 	CreatedAt                 *time.Time              `json:"created_at,omitempty"`
 	Id                        *int64                  `json:"id,omitempty"`
+	Message                   *string                 `json:"message,omitempty"`
 	Origin                    ManagementRequestOrigin `json:"origin"`
 	SecurityServerId          string                  `json:"security_server_id"`
 
@@ -779,6 +812,15 @@ type OcspResponder struct {
 	HasCertificate *bool    `json:"has_certificate,omitempty"`
 	Id             int64    `json:"id"`
 	Url            string   `json:"url"`
+}
+
+// OwnerChangeRequest defines model for OwnerChangeRequest.
+type OwnerChangeRequest struct {
+	// ClientId the new owner
+	ClientId         string                  `json:"client_id"`
+	Origin           ManagementRequestOrigin `json:"origin"`
+	SecurityServerId string                  `json:"security_server_id"`
+	Type             ManagementRequestType   `json:"type"`
 }
 
 // PagedClients defines model for PagedClients.
@@ -1314,6 +1356,176 @@ func (t *ManagementRequestAdd) MergeClientEnableRequest(v ClientEnableRequest) e
 	return err
 }
 
+// AsClientRenameRequest returns the union data inside the ManagementRequestAdd as a ClientRenameRequest
+func (t ManagementRequestAdd) AsClientRenameRequest() (ClientRenameRequest, error) {
+	var body ClientRenameRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromClientRenameRequest overwrites any union data inside the ManagementRequestAdd as the provided ClientRenameRequest
+func (t *ManagementRequestAdd) FromClientRenameRequest(v ClientRenameRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"CLIENT_RENAME_REQUEST"}`))
+	t.union = b
+	return err
+}
+
+// MergeClientRenameRequest performs a merge with any union data inside the ManagementRequestAdd, using the provided ClientRenameRequest
+func (t *ManagementRequestAdd) MergeClientRenameRequest(v ClientRenameRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"CLIENT_RENAME_REQUEST"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOwnerChangeRequest returns the union data inside the ManagementRequestAdd as a OwnerChangeRequest
+func (t ManagementRequestAdd) AsOwnerChangeRequest() (OwnerChangeRequest, error) {
+	var body OwnerChangeRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOwnerChangeRequest overwrites any union data inside the ManagementRequestAdd as the provided OwnerChangeRequest
+func (t *ManagementRequestAdd) FromOwnerChangeRequest(v OwnerChangeRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"OWNER_CHANGE_REQUEST"}`))
+	t.union = b
+	return err
+}
+
+// MergeOwnerChangeRequest performs a merge with any union data inside the ManagementRequestAdd, using the provided OwnerChangeRequest
+func (t *ManagementRequestAdd) MergeOwnerChangeRequest(v OwnerChangeRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"OWNER_CHANGE_REQUEST"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAddressChangeRequest returns the union data inside the ManagementRequestAdd as a AddressChangeRequest
+func (t ManagementRequestAdd) AsAddressChangeRequest() (AddressChangeRequest, error) {
+	var body AddressChangeRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAddressChangeRequest overwrites any union data inside the ManagementRequestAdd as the provided AddressChangeRequest
+func (t *ManagementRequestAdd) FromAddressChangeRequest(v AddressChangeRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"ADDRESS_CHANGE_REQUEST"}`))
+	t.union = b
+	return err
+}
+
+// MergeAddressChangeRequest performs a merge with any union data inside the ManagementRequestAdd, using the provided AddressChangeRequest
+func (t *ManagementRequestAdd) MergeAddressChangeRequest(v AddressChangeRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"ADDRESS_CHANGE_REQUEST"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsMaintenanceModeEnableRequest returns the union data inside the ManagementRequestAdd as a MaintenanceModeEnableRequest
+func (t ManagementRequestAdd) AsMaintenanceModeEnableRequest() (MaintenanceModeEnableRequest, error) {
+	var body MaintenanceModeEnableRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromMaintenanceModeEnableRequest overwrites any union data inside the ManagementRequestAdd as the provided MaintenanceModeEnableRequest
+func (t *ManagementRequestAdd) FromMaintenanceModeEnableRequest(v MaintenanceModeEnableRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"MAINTENANCE_MODE_ENABLE_REQUEST"}`))
+	t.union = b
+	return err
+}
+
+// MergeMaintenanceModeEnableRequest performs a merge with any union data inside the ManagementRequestAdd, using the provided MaintenanceModeEnableRequest
+func (t *ManagementRequestAdd) MergeMaintenanceModeEnableRequest(v MaintenanceModeEnableRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"MAINTENANCE_MODE_ENABLE_REQUEST"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsMaintenanceModeDisableRequest returns the union data inside the ManagementRequestAdd as a MaintenanceModeDisableRequest
+func (t ManagementRequestAdd) AsMaintenanceModeDisableRequest() (MaintenanceModeDisableRequest, error) {
+	var body MaintenanceModeDisableRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromMaintenanceModeDisableRequest overwrites any union data inside the ManagementRequestAdd as the provided MaintenanceModeDisableRequest
+func (t *ManagementRequestAdd) FromMaintenanceModeDisableRequest(v MaintenanceModeDisableRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"MAINTENANCE_MODE_DISABLE_REQUEST"}`))
+	t.union = b
+	return err
+}
+
+// MergeMaintenanceModeDisableRequest performs a merge with any union data inside the ManagementRequestAdd, using the provided MaintenanceModeDisableRequest
+func (t *ManagementRequestAdd) MergeMaintenanceModeDisableRequest(v MaintenanceModeDisableRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"MAINTENANCE_MODE_DISABLE_REQUEST"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
 func (t ManagementRequestAdd) Discriminator() (string, error) {
 	var discriminator struct {
 		Discriminator string `json:"type"`
@@ -1328,6 +1540,8 @@ func (t ManagementRequestAdd) ValueByDiscriminator() (interface{}, error) {
 		return nil, err
 	}
 	switch discriminator {
+	case "ADDRESS_CHANGE_REQUEST":
+		return t.AsAddressChangeRequest()
 	case "AUTH_CERT_DELETION_REQUEST":
 		return t.AsAuthenticationCertificateDeletionRequest()
 	case "AUTH_CERT_REGISTRATION_REQUEST":
@@ -1340,6 +1554,14 @@ func (t ManagementRequestAdd) ValueByDiscriminator() (interface{}, error) {
 		return t.AsClientEnableRequest()
 	case "CLIENT_REGISTRATION_REQUEST":
 		return t.AsClientRegistrationRequest()
+	case "CLIENT_RENAME_REQUEST":
+		return t.AsClientRenameRequest()
+	case "MAINTENANCE_MODE_DISABLE_REQUEST":
+		return t.AsMaintenanceModeDisableRequest()
+	case "MAINTENANCE_MODE_ENABLE_REQUEST":
+		return t.AsMaintenanceModeEnableRequest()
+	case "OWNER_CHANGE_REQUEST":
+		return t.AsOwnerChangeRequest()
 	default:
 		return nil, errors.New("unknown discriminator value: " + discriminator)
 	}
