@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,9 +16,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ristmik/ristmik/pkg/certificate"
+	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/pkg/signature"
+	"github.com/ristmik/ristmik/pkg/soap"
 	"github.com/ristmik/ristmik/pkg/token"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
@@ -167,4 +170,26 @@ func TestManagementServerDown(t *testing.T) {
 			w.Unchanged(func() error { return e.do(w.Ctx(e.event)) }, e.event, "management_request_sending_failed", "Failed to send "+e.what+" request"+down)
 		}
 	})
+}
+
+// TestLostAnswerOfTheCentralServer: the management services' security server called the central server and cannot pass on what it said. That is
+// no refusal; only the sentence tells it.
+func TestLostAnswerOfTheCentralServer(t *testing.T) {
+	for _, c := range []struct{ code, text, want string }{
+		{"server.serverproxy.service_failed.io_error", "Timed out", "The central server did not answer; the outcome is not known"},
+		{"Server.ServerProxy.ServiceFailed.InvalidSoap", "Malformed SOAP message: envelope missing",
+			"The central server's answer was lost (Malformed SOAP message: envelope missing); the outcome is not known"},
+		{"server.serverproxy.service_failed.invalid_content_type", "Invalid content type: text/html",
+			"The central server's answer was lost (Invalid content type: text/html); the outcome is not known"},
+		{"server.serverproxy.service_failed.http_error", "Server responded with error 502: Bad Gateway",
+			"The central server's answer was lost (Server responded with error 502: Bad Gateway); the outcome is not known"},
+	} {
+		d := newDesk(t)
+		d.fail = &soap.Fault{Code: c.code, String: c.text}
+		_, err := d.sender.RegisterClient(t.Context(), d.server, d.client, "")
+		require.Equal(t, fault.Unavailable, fault.From(err).Kind, "%v", err)
+		require.Equal(t, c.want, fault.From(err).Message)
+		_, refused := errors.AsType[*soap.Fault](err)
+		require.False(t, refused)
+	}
 }

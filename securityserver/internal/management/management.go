@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,14 +120,23 @@ func (s *Sender) send(ctx context.Context, r *request.Request, auth *signature.C
 	return read(response, contentType, sealed)
 }
 
+// afterwards are the refusals that the management services' security server may make after it has called the central server.
+var afterwards = []string{"service_failed.io_error", "service_failed.http_error", "service_failed.invalid_soap", "service_failed.invalid_xml",
+	"service_failed.invalid_content_type", "service_failed.invalid_message", "logging_failed.internal_error", "cannot_create_signature"}
+
 // outcome recognises a refusal that is none: the management services' security server lost the central server's answer, so nobody knows
 // what the central server did.
 func outcome(err error) error {
-	if f, ok := errors.AsType[*soap.Fault](err); ok && fault.SameCode(f.Code, "server.serverproxy.service_failed.io_error") {
-		// The fault's text only, not the fault: whoever finds one in the chain takes it for a refusal.
-		return fault.Wrap(errors.New(f.Error()), fault.Unavailable, "io_error", "The central server did not answer; the outcome is not known")
+	f, ok := errors.AsType[*soap.Fault](err)
+	if !ok || !slices.ContainsFunc(afterwards, func(code string) bool { return fault.SameCode(f.Code, "server.serverproxy."+code) }) {
+		return err
 	}
-	return err
+	// The fault's text only, not the fault: whoever finds one in the chain takes it for a refusal.
+	cause := errors.New(f.Error())
+	if fault.SameCode(f.Code, "server.serverproxy."+afterwards[0]) {
+		return fault.Wrap(cause, fault.Unavailable, "io_error", "The central server did not answer; the outcome is not known")
+	}
+	return fault.Wrap(cause, fault.Unavailable, "io_error", "The central server's answer was lost (%s); the outcome is not known", f.String)
 }
 
 // read reads the answer. One that cannot be understood leaves the outcome unknown: the request was received.
