@@ -24,9 +24,11 @@ type Row struct {
 	Record        []byte
 }
 
-// Source gives the rows after an id in order, at most limit. It must give no row while a lower id may still appear. auditdb.Source is one.
+// Source gives the rows after an id in order, at most limit. It must give no row while a lower id may still appear. Newest is the highest id that
+// has been committed, 0 without any. auditdb.Source is one.
 type Source interface {
 	After(ctx context.Context, id int64, limit int) ([]Row, error)
+	Newest(ctx context.Context) (int64, error)
 }
 
 // The application names that X-Road writes into the lines.
@@ -82,6 +84,17 @@ func (l *Log) Copy(ctx context.Context) error {
 	at, err := l.readPosition()
 	if err != nil {
 		return fmt.Errorf("reading the position of the audit log: %w", err)
+	}
+	newest, err := l.source.Newest(ctx)
+	if err != nil {
+		return fmt.Errorf("reading audit records: %w", err)
+	}
+	// Records are never deleted, so a database that is behind the file was restored from an older copy: what it writes from now on is new.
+	if newest < at.ID {
+		at.ID = newest
+		if err := l.writePosition(at); err != nil {
+			return fmt.Errorf("writing the position of the audit log: %w", err)
+		}
 	}
 	for {
 		rows, err := l.source.After(ctx, at.ID, batch)

@@ -57,6 +57,14 @@ func (s Source) read(ctx context.Context, after, last int64, limit int) ([]audit
 	return list, err
 }
 
+// Newest is the highest id that has been committed, 0 without any record.
+func (s Source) Newest(ctx context.Context) (id int64, err error) {
+	err = s.db.View(ctx, func(tx *database.Tx) error {
+		return tx.DB().Raw("SELECT COALESCE(MAX(id), 0) FROM audit_record").Row().Scan(&id)
+	})
+	return id, err
+}
+
 // settled is the highest number drawn so far, when every transaction that drew one has ended; 0 when that cannot be had now. Waiting longer
 // would hold up whoever wants to write behind us.
 func (s Source) settled(ctx context.Context) (last int64, err error) {

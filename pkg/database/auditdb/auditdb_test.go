@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,11 @@ func TestLogCopiesEachRecordOnce(t *testing.T) {
 			require.NoError(t, restarted().Copy(t.Context()))
 			require.Equal(t, whole, content(), n)
 		}
+
+		// Restored from a copy that is older than the file.
+		require.NoError(t, os.WriteFile(file+".position", []byte(`{"id":1000,"offset":`+strconv.Itoa(len(whole))+`}`), 0o600))
+		require.NoError(t, restarted().Copy(t.Context()))
+		require.Equal(t, whole, content())
 
 		require.NoError(t, os.Rename(file, file+".1"))
 		write(t, db, "five")
