@@ -42,26 +42,3 @@ func (a *API) UpdateMemberClass(ctx context.Context, r gen.UpdateMemberClassRequ
 func (a *API) DeleteMemberClass(ctx context.Context, r gen.DeleteMemberClassRequestObject) (gen.DeleteMemberClassResponseObject, error) {
 	return gen.DeleteMemberClass204Response{}, a.Registry.DeleteMemberClass(ctx, r.Code)
 }
-
-func group(g registry.Group) gen.GlobalGroupResource {
-	members := int32(g.Members)
-	return gen.GlobalGroupResource{Code: g.Code, Description: g.Description, MemberCount: &members, CreatedAt: &g.CreatedAt, UpdatedAt: &g.UpdatedAt}
-}
-
-// FindGlobalGroups lists the global groups.
-func (a *API) FindGlobalGroups(ctx context.Context, _ gen.FindGlobalGroupsRequestObject) (gen.FindGlobalGroupsResponseObject, error) {
-	list, err := a.Registry.Groups(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return gen.FindGlobalGroups200JSONResponse(each(list, group)), nil
-}
-
-// GetGlobalGroup gives one global group.
-func (a *API) GetGlobalGroup(ctx context.Context, r gen.GetGlobalGroupRequestObject) (gen.GetGlobalGroupResponseObject, error) {
-	found, err := a.Registry.Group(ctx, r.GroupCode)
-	if err != nil {
-		return nil, err
-	}
-	return gen.GetGlobalGroup200JSONResponse(group(*found)), nil
-}

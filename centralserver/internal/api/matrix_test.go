@@ -26,7 +26,8 @@ var matrix = map[string]string{
 		findSecurityServers getSecurityServer updateSecurityServerAddress deleteSecurityServer getSecurityServerClients getSecurityServerAuthCerts
 		deleteSecurityServerAuthCert
 		findManagementRequests getManagementRequest revokeManagementRequest approveManagementRequest
-		findGlobalGroups getGlobalGroup`,
+		findGlobalGroups getGlobalGroup addGlobalGroup updateGlobalGroupDescription deleteGlobalGroup
+		getGroupMembersFilterModel findGlobalGroupMembers addGlobalGroupMembers deleteGlobalGroupMember`,
 	"RM": `addManagementRequest`,
 	"S": `addMemberClass updateMemberClass deleteMemberClass
 		getManagementServicesConfiguration updateManagementServicesConfiguration registerServiceProvider updateCentralServerAddress

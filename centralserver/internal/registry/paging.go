@@ -38,4 +38,6 @@ func (p Paging) Check(sortKeys ...string) error {
 var (
 	ClientSortKeys = []string{"id", "member_name", "client_id.instance_id", "client_id.member_class", "client_id.member_code", "client_type"}
 	ServerSortKeys = []string{"owner_name", "server_id.member_class", "server_id.member_code", "server_id.server_code"}
+	// GroupMemberSortKeys are those of a global group's members.
+	GroupMemberSortKeys = []string{"name", "type", "instance", "class", "code", "subsystem", "created_at"}
 )

@@ -155,6 +155,11 @@ type Groups interface {
 	Groups() ([]Group, error)
 	Group(code string) (*Group, error) // nil when there is none
 	EnsureGroup(code, description string) error
+	DescribeGroup(code, description string) error
+	RemoveGroup(code string) error // with its memberships
+	InGroup(code string, client identifier.ClientID) (bool, error)
+	GroupMembers(code string, f GroupFilter) (Page[GroupMember], error)
+	GroupModel(code string) (GroupModel, error)
 	AddToGroup(code string, client identifier.ClientID) error // does nothing when it is in
 	RemoveFromGroup(code string, client identifier.ClientID) error
 	LeaveGroups(client identifier.ClientID) error // a member leaves with all its subsystems

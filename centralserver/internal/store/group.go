@@ -35,6 +35,16 @@ func (t *Tx) EnsureGroup(code, description string) error {
 		code, description, t.Now(), t.Now()).Error
 }
 
+// DescribeGroup changes a group's description.
+func (t *Tx) DescribeGroup(code, description string) error {
+	return one(t.tx.DB().Exec("UPDATE global_group SET description = ?, updated_at = ? WHERE code = ?", description, t.Now(), code))
+}
+
+// RemoveGroup deletes a group with its memberships.
+func (t *Tx) RemoveGroup(code string) error {
+	return one(t.tx.DB().Exec("DELETE FROM global_group WHERE code = ?", code))
+}
+
 // AddToGroup adds a client to an existing group; one that is in stays in.
 func (t *Tx) AddToGroup(code string, client identifier.ClientID) error {
 	id, err := t.identify(clientKey(client))

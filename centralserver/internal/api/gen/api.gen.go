@@ -625,6 +625,17 @@ type GlobalConfDownloadUrl struct {
 	Url string `json:"url"`
 }
 
+// GlobalGroupCodeAndDescription defines model for GlobalGroupCodeAndDescription.
+type GlobalGroupCodeAndDescription struct {
+	Code        string `json:"code"`
+	Description string `json:"description"`
+}
+
+// GlobalGroupDescription defines model for GlobalGroupDescription.
+type GlobalGroupDescription struct {
+	Description string `json:"description"`
+}
+
 // GlobalGroupResource defines model for GlobalGroupResource.
 type GlobalGroupResource struct {
 	Code        string     `json:"code"`
@@ -632,6 +643,37 @@ type GlobalGroupResource struct {
 	Description string     `json:"description"`
 	MemberCount *int32     `json:"member_count,omitempty"`
 	UpdatedAt   *time.Time `json:"updated_at,omitempty"`
+}
+
+// GroupMemberListView defines model for GroupMemberListView.
+type GroupMemberListView struct {
+	ClientId  ClientId  `json:"client_id"`
+	CreatedAt time.Time `json:"created_at"`
+	Id        int64     `json:"id"`
+
+	// Name the member's name
+	Name string `json:"name"`
+}
+
+// GroupMembersFilter defines model for GroupMembersFilter.
+type GroupMembersFilter struct {
+	Codes         *[]string                `json:"codes,omitempty"`
+	Instance      *string                  `json:"instance,omitempty"`
+	MemberClass   *string                  `json:"member_class,omitempty"`
+	PagingSorting *PagingSortingParameters `json:"paging_sorting,omitempty"`
+
+	// Query text in type, name, instance, class, code or subsystem
+	Query      *string       `json:"query,omitempty"`
+	Subsystems *[]string     `json:"subsystems,omitempty"`
+	Types      *[]ClientType `json:"types,omitempty"`
+}
+
+// GroupMembersFilterModel defines model for GroupMembersFilterModel.
+type GroupMembersFilterModel struct {
+	Codes         *[]string `json:"codes,omitempty"`
+	Instances     *[]string `json:"instances,omitempty"`
+	MemberClasses *[]string `json:"member_classes,omitempty"`
+	Subsystems    *[]string `json:"subsystems,omitempty"`
 }
 
 // HighAvailabilityStatus defines model for HighAvailabilityStatus.
@@ -793,6 +835,12 @@ type MemberName struct {
 	MemberName *string `json:"member_name,omitempty"`
 }
 
+// Members defines model for Members.
+type Members struct {
+	// Items encoded ids
+	Items []string `json:"items"`
+}
+
 // NewMemberId defines model for NewMemberId.
 type NewMemberId struct {
 	MemberClass string `json:"member_class"`
@@ -829,6 +877,12 @@ type PagedClients struct {
 	PagingMetadata PagingMetadata `json:"paging_metadata"`
 }
 
+// PagedGroupMemberListView defines model for PagedGroupMemberListView.
+type PagedGroupMemberListView struct {
+	Items          []GroupMemberListView `json:"items"`
+	PagingMetadata PagingMetadata        `json:"paging_metadata"`
+}
+
 // PagedManagementRequests defines model for PagedManagementRequests.
 type PagedManagementRequests struct {
 	Items          []ManagementRequestListView `json:"items"`
@@ -849,6 +903,16 @@ type PagingMetadata struct {
 	// Offset page, counted from 0
 	Offset     int32 `json:"offset"`
 	TotalItems int32 `json:"total_items"`
+}
+
+// PagingSortingParameters defines model for PagingSortingParameters.
+type PagingSortingParameters struct {
+	Desc  *bool  `json:"desc,omitempty"`
+	Limit *int32 `json:"limit,omitempty"`
+
+	// Offset page, counted from 0
+	Offset *int32  `json:"offset,omitempty"`
+	Sort   *string `json:"sort,omitempty"`
 }
 
 // PossibleKeyAction defines model for PossibleKeyAction.
@@ -987,6 +1051,9 @@ type CertificationServiceId = int64
 // Desc defines model for Desc.
 type Desc = bool
 
+// GroupCode defines model for GroupCode.
+type GroupCode = string
+
 // Limit defines model for Limit.
 type Limit = int32
 
@@ -1106,6 +1173,18 @@ type AddCertificationServiceOcspResponderMultipartRequestBody = ServiceFile
 
 // AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
 type AddKeyJSONRequestBody = ConfigurationSigningKeyAdd
+
+// AddGlobalGroupJSONRequestBody defines body for AddGlobalGroup for application/json ContentType.
+type AddGlobalGroupJSONRequestBody = GlobalGroupCodeAndDescription
+
+// UpdateGlobalGroupDescriptionJSONRequestBody defines body for UpdateGlobalGroupDescription for application/json ContentType.
+type UpdateGlobalGroupDescriptionJSONRequestBody = GlobalGroupDescription
+
+// FindGlobalGroupMembersJSONRequestBody defines body for FindGlobalGroupMembers for application/json ContentType.
+type FindGlobalGroupMembersJSONRequestBody = GroupMembersFilter
+
+// AddGlobalGroupMembersJSONRequestBody defines body for AddGlobalGroupMembers for application/json ContentType.
+type AddGlobalGroupMembersJSONRequestBody = Members
 
 // InitCentralServerJSONRequestBody defines body for InitCentralServer for application/json ContentType.
 type InitCentralServerJSONRequestBody = InitialServerConf
@@ -1630,9 +1709,30 @@ type ServerInterface interface {
 	// FindGlobalGroups the global groups
 	// (GET /global-groups)
 	FindGlobalGroups(ctx echo.Context) error
+	// AddGlobalGroup add a global group (UC SERVICE_32)
+	// (POST /global-groups)
+	AddGlobalGroup(ctx echo.Context) error
+	// DeleteGlobalGroup delete a global group
+	// (DELETE /global-groups/{group_code})
+	DeleteGlobalGroup(ctx echo.Context, groupCode GroupCode) error
 	// GetGlobalGroup a global group
 	// (GET /global-groups/{group_code})
-	GetGlobalGroup(ctx echo.Context, groupCode string) error
+	GetGlobalGroup(ctx echo.Context, groupCode GroupCode) error
+	// UpdateGlobalGroupDescription change a global group's description
+	// (PATCH /global-groups/{group_code})
+	UpdateGlobalGroupDescription(ctx echo.Context, groupCode GroupCode) error
+	// FindGlobalGroupMembers the members of a global group
+	// (POST /global-groups/{group_code}/members)
+	FindGlobalGroupMembers(ctx echo.Context, groupCode GroupCode) error
+	// AddGlobalGroupMembers add members to a global group
+	// (POST /global-groups/{group_code}/members/add)
+	AddGlobalGroupMembers(ctx echo.Context, groupCode GroupCode) error
+	// GetGroupMembersFilterModel what the members of a global group can be filtered by
+	// (GET /global-groups/{group_code}/members/filter-model)
+	GetGroupMembersFilterModel(ctx echo.Context, groupCode GroupCode) error
+	// DeleteGlobalGroupMember take a member out of a global group
+	// (DELETE /global-groups/{group_code}/members/{client_id})
+	DeleteGlobalGroupMember(ctx echo.Context, groupCode GroupCode, clientId string) error
 	// InitCentralServer name the instance and the server and make the software token
 	// (POST /initialization)
 	InitCentralServer(ctx echo.Context) error
@@ -2127,11 +2227,36 @@ func (w *ServerInterfaceWrapper) FindGlobalGroups(ctx echo.Context) error {
 	return err
 }
 
+// AddGlobalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) AddGlobalGroup(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddGlobalGroup(ctx)
+	return err
+}
+
+// DeleteGlobalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteGlobalGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteGlobalGroup(ctx, groupCode)
+	return err
+}
+
 // GetGlobalGroup converts echo context to params.
 func (w *ServerInterfaceWrapper) GetGlobalGroup(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "group_code" -------------
-	var groupCode string
+	var groupCode GroupCode
 
 	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2140,6 +2265,94 @@ func (w *ServerInterfaceWrapper) GetGlobalGroup(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetGlobalGroup(ctx, groupCode)
+	return err
+}
+
+// UpdateGlobalGroupDescription converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateGlobalGroupDescription(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateGlobalGroupDescription(ctx, groupCode)
+	return err
+}
+
+// FindGlobalGroupMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) FindGlobalGroupMembers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindGlobalGroupMembers(ctx, groupCode)
+	return err
+}
+
+// AddGlobalGroupMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) AddGlobalGroupMembers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddGlobalGroupMembers(ctx, groupCode)
+	return err
+}
+
+// GetGroupMembersFilterModel converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGroupMembersFilterModel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGroupMembersFilterModel(ctx, groupCode)
+	return err
+}
+
+// DeleteGlobalGroupMember converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteGlobalGroupMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_code" -------------
+	var groupCode GroupCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_code", ctx.Param("group_code"), &groupCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_code: %s", err))
+	}
+
+	// ------------- Path parameter "client_id" -------------
+	var clientId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "client_id", ctx.Param("client_id"), &clientId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteGlobalGroupMember(ctx, groupCode, clientId)
 	return err
 }
 
@@ -3021,7 +3234,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/member-classes/:code", wrapper.DeleteMemberClass, options.OperationMiddlewares["deleteMemberClass"]...)
 	router.PATCH(options.BaseURL+"/member-classes/:code", wrapper.UpdateMemberClass, options.OperationMiddlewares["updateMemberClass"]...)
 	router.GET(options.BaseURL+"/global-groups", wrapper.FindGlobalGroups, options.OperationMiddlewares["findGlobalGroups"]...)
+	router.POST(options.BaseURL+"/global-groups", wrapper.AddGlobalGroup, options.OperationMiddlewares["addGlobalGroup"]...)
+	router.DELETE(options.BaseURL+"/global-groups/:group_code", wrapper.DeleteGlobalGroup, options.OperationMiddlewares["deleteGlobalGroup"]...)
 	router.GET(options.BaseURL+"/global-groups/:group_code", wrapper.GetGlobalGroup, options.OperationMiddlewares["getGlobalGroup"]...)
+	router.PATCH(options.BaseURL+"/global-groups/:group_code", wrapper.UpdateGlobalGroupDescription, options.OperationMiddlewares["updateGlobalGroupDescription"]...)
+	router.GET(options.BaseURL+"/global-groups/:group_code/members/filter-model", wrapper.GetGroupMembersFilterModel, options.OperationMiddlewares["getGroupMembersFilterModel"]...)
+	router.POST(options.BaseURL+"/global-groups/:group_code/members", wrapper.FindGlobalGroupMembers, options.OperationMiddlewares["findGlobalGroupMembers"]...)
+	router.POST(options.BaseURL+"/global-groups/:group_code/members/add", wrapper.AddGlobalGroupMembers, options.OperationMiddlewares["addGlobalGroupMembers"]...)
+	router.DELETE(options.BaseURL+"/global-groups/:group_code/members/:client_id", wrapper.DeleteGlobalGroupMember, options.OperationMiddlewares["deleteGlobalGroupMember"]...)
 	router.GET(options.BaseURL+"/management-services-configuration", wrapper.GetManagementServicesConfiguration, options.OperationMiddlewares["getManagementServicesConfiguration"]...)
 	router.PATCH(options.BaseURL+"/management-services-configuration", wrapper.UpdateManagementServicesConfiguration, options.OperationMiddlewares["updateManagementServicesConfiguration"]...)
 	router.POST(options.BaseURL+"/management-services-configuration/register-provider", wrapper.RegisterServiceProvider, options.OperationMiddlewares["registerServiceProvider"]...)
@@ -3736,8 +3956,80 @@ func (response FindGlobalGroupsdefaultJSONResponse) VisitFindGlobalGroupsRespons
 	return err
 }
 
+type AddGlobalGroupRequestObject struct {
+	Body *AddGlobalGroupJSONRequestBody
+}
+
+type AddGlobalGroupResponseObject interface {
+	VisitAddGlobalGroupResponse(w http.ResponseWriter) error
+}
+
+type AddGlobalGroup201JSONResponse GlobalGroupResource
+
+func (response AddGlobalGroup201JSONResponse) VisitAddGlobalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddGlobalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddGlobalGroupdefaultJSONResponse) VisitAddGlobalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteGlobalGroupRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+}
+
+type DeleteGlobalGroupResponseObject interface {
+	VisitDeleteGlobalGroupResponse(w http.ResponseWriter) error
+}
+
+type DeleteGlobalGroup204Response struct {
+}
+
+func (response DeleteGlobalGroup204Response) VisitDeleteGlobalGroupResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteGlobalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteGlobalGroupdefaultJSONResponse) VisitDeleteGlobalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetGlobalGroupRequestObject struct {
-	GroupCode string `json:"group_code"`
+	GroupCode GroupCode `json:"group_code"`
 }
 
 type GetGlobalGroupResponseObject interface {
@@ -3764,6 +4056,199 @@ type GetGlobalGroupdefaultJSONResponse struct {
 }
 
 func (response GetGlobalGroupdefaultJSONResponse) VisitGetGlobalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGlobalGroupDescriptionRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+	Body      *UpdateGlobalGroupDescriptionJSONRequestBody
+}
+
+type UpdateGlobalGroupDescriptionResponseObject interface {
+	VisitUpdateGlobalGroupDescriptionResponse(w http.ResponseWriter) error
+}
+
+type UpdateGlobalGroupDescription200JSONResponse GlobalGroupResource
+
+func (response UpdateGlobalGroupDescription200JSONResponse) VisitUpdateGlobalGroupDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGlobalGroupDescriptiondefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UpdateGlobalGroupDescriptiondefaultJSONResponse) VisitUpdateGlobalGroupDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindGlobalGroupMembersRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+	Body      *FindGlobalGroupMembersJSONRequestBody
+}
+
+type FindGlobalGroupMembersResponseObject interface {
+	VisitFindGlobalGroupMembersResponse(w http.ResponseWriter) error
+}
+
+type FindGlobalGroupMembers200JSONResponse PagedGroupMemberListView
+
+func (response FindGlobalGroupMembers200JSONResponse) VisitFindGlobalGroupMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindGlobalGroupMembersdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response FindGlobalGroupMembersdefaultJSONResponse) VisitFindGlobalGroupMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddGlobalGroupMembersRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+	Body      *AddGlobalGroupMembersJSONRequestBody
+}
+
+type AddGlobalGroupMembersResponseObject interface {
+	VisitAddGlobalGroupMembersResponse(w http.ResponseWriter) error
+}
+
+type AddGlobalGroupMembers201JSONResponse Members
+
+func (response AddGlobalGroupMembers201JSONResponse) VisitAddGlobalGroupMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddGlobalGroupMembersdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddGlobalGroupMembersdefaultJSONResponse) VisitAddGlobalGroupMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupMembersFilterModelRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+}
+
+type GetGroupMembersFilterModelResponseObject interface {
+	VisitGetGroupMembersFilterModelResponse(w http.ResponseWriter) error
+}
+
+type GetGroupMembersFilterModel200JSONResponse GroupMembersFilterModel
+
+func (response GetGroupMembersFilterModel200JSONResponse) VisitGetGroupMembersFilterModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupMembersFilterModeldefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetGroupMembersFilterModeldefaultJSONResponse) VisitGetGroupMembersFilterModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteGlobalGroupMemberRequestObject struct {
+	GroupCode GroupCode `json:"group_code"`
+	ClientId  string    `json:"client_id"`
+}
+
+type DeleteGlobalGroupMemberResponseObject interface {
+	VisitDeleteGlobalGroupMemberResponse(w http.ResponseWriter) error
+}
+
+type DeleteGlobalGroupMember204Response struct {
+}
+
+func (response DeleteGlobalGroupMember204Response) VisitDeleteGlobalGroupMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteGlobalGroupMemberdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteGlobalGroupMemberdefaultJSONResponse) VisitDeleteGlobalGroupMemberResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5721,9 +6206,30 @@ type StrictServerInterface interface {
 	// FindGlobalGroups the global groups
 	// (GET /global-groups)
 	FindGlobalGroups(ctx context.Context, request FindGlobalGroupsRequestObject) (FindGlobalGroupsResponseObject, error)
+	// AddGlobalGroup add a global group (UC SERVICE_32)
+	// (POST /global-groups)
+	AddGlobalGroup(ctx context.Context, request AddGlobalGroupRequestObject) (AddGlobalGroupResponseObject, error)
+	// DeleteGlobalGroup delete a global group
+	// (DELETE /global-groups/{group_code})
+	DeleteGlobalGroup(ctx context.Context, request DeleteGlobalGroupRequestObject) (DeleteGlobalGroupResponseObject, error)
 	// GetGlobalGroup a global group
 	// (GET /global-groups/{group_code})
 	GetGlobalGroup(ctx context.Context, request GetGlobalGroupRequestObject) (GetGlobalGroupResponseObject, error)
+	// UpdateGlobalGroupDescription change a global group's description
+	// (PATCH /global-groups/{group_code})
+	UpdateGlobalGroupDescription(ctx context.Context, request UpdateGlobalGroupDescriptionRequestObject) (UpdateGlobalGroupDescriptionResponseObject, error)
+	// FindGlobalGroupMembers the members of a global group
+	// (POST /global-groups/{group_code}/members)
+	FindGlobalGroupMembers(ctx context.Context, request FindGlobalGroupMembersRequestObject) (FindGlobalGroupMembersResponseObject, error)
+	// AddGlobalGroupMembers add members to a global group
+	// (POST /global-groups/{group_code}/members/add)
+	AddGlobalGroupMembers(ctx context.Context, request AddGlobalGroupMembersRequestObject) (AddGlobalGroupMembersResponseObject, error)
+	// GetGroupMembersFilterModel what the members of a global group can be filtered by
+	// (GET /global-groups/{group_code}/members/filter-model)
+	GetGroupMembersFilterModel(ctx context.Context, request GetGroupMembersFilterModelRequestObject) (GetGroupMembersFilterModelResponseObject, error)
+	// DeleteGlobalGroupMember take a member out of a global group
+	// (DELETE /global-groups/{group_code}/members/{client_id})
+	DeleteGlobalGroupMember(ctx context.Context, request DeleteGlobalGroupMemberRequestObject) (DeleteGlobalGroupMemberResponseObject, error)
 	// InitCentralServer name the instance and the server and make the software token
 	// (POST /initialization)
 	InitCentralServer(ctx context.Context, request InitCentralServerRequestObject) (InitCentralServerResponseObject, error)
@@ -6371,8 +6877,79 @@ func (sh *strictHandler) FindGlobalGroups(ctx echo.Context) error {
 	return nil
 }
 
+// AddGlobalGroup operation middleware
+func (sh *strictHandler) AddGlobalGroup(ctx echo.Context) error {
+	var request AddGlobalGroupRequestObject
+
+	var body AddGlobalGroupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddGlobalGroup(ctx.Request().Context(), request.(AddGlobalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddGlobalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddGlobalGroupResponseObject); ok {
+		return validResponse.VisitAddGlobalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteGlobalGroup operation middleware
+func (sh *strictHandler) DeleteGlobalGroup(ctx echo.Context, groupCode GroupCode) error {
+	var request DeleteGlobalGroupRequestObject
+
+	request.GroupCode = groupCode
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteGlobalGroup(ctx.Request().Context(), request.(DeleteGlobalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteGlobalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteGlobalGroupResponseObject); ok {
+		return validResponse.VisitDeleteGlobalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetGlobalGroup operation middleware
-func (sh *strictHandler) GetGlobalGroup(ctx echo.Context, groupCode string) error {
+func (sh *strictHandler) GetGlobalGroup(ctx echo.Context, groupCode GroupCode) error {
 	var request GetGlobalGroupRequestObject
 
 	request.GroupCode = groupCode
@@ -6390,6 +6967,201 @@ func (sh *strictHandler) GetGlobalGroup(ctx echo.Context, groupCode string) erro
 		return err
 	} else if validResponse, ok := response.(GetGlobalGroupResponseObject); ok {
 		return validResponse.VisitGetGlobalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateGlobalGroupDescription operation middleware
+func (sh *strictHandler) UpdateGlobalGroupDescription(ctx echo.Context, groupCode GroupCode) error {
+	var request UpdateGlobalGroupDescriptionRequestObject
+
+	request.GroupCode = groupCode
+
+	var body UpdateGlobalGroupDescriptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateGlobalGroupDescription(ctx.Request().Context(), request.(UpdateGlobalGroupDescriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateGlobalGroupDescription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateGlobalGroupDescriptionResponseObject); ok {
+		return validResponse.VisitUpdateGlobalGroupDescriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindGlobalGroupMembers operation middleware
+func (sh *strictHandler) FindGlobalGroupMembers(ctx echo.Context, groupCode GroupCode) error {
+	var request FindGlobalGroupMembersRequestObject
+
+	request.GroupCode = groupCode
+
+	var body FindGlobalGroupMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindGlobalGroupMembers(ctx.Request().Context(), request.(FindGlobalGroupMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindGlobalGroupMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindGlobalGroupMembersResponseObject); ok {
+		return validResponse.VisitFindGlobalGroupMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddGlobalGroupMembers operation middleware
+func (sh *strictHandler) AddGlobalGroupMembers(ctx echo.Context, groupCode GroupCode) error {
+	var request AddGlobalGroupMembersRequestObject
+
+	request.GroupCode = groupCode
+
+	var body AddGlobalGroupMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddGlobalGroupMembers(ctx.Request().Context(), request.(AddGlobalGroupMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddGlobalGroupMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddGlobalGroupMembersResponseObject); ok {
+		return validResponse.VisitAddGlobalGroupMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGroupMembersFilterModel operation middleware
+func (sh *strictHandler) GetGroupMembersFilterModel(ctx echo.Context, groupCode GroupCode) error {
+	var request GetGroupMembersFilterModelRequestObject
+
+	request.GroupCode = groupCode
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGroupMembersFilterModel(ctx.Request().Context(), request.(GetGroupMembersFilterModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGroupMembersFilterModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGroupMembersFilterModelResponseObject); ok {
+		return validResponse.VisitGetGroupMembersFilterModelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteGlobalGroupMember operation middleware
+func (sh *strictHandler) DeleteGlobalGroupMember(ctx echo.Context, groupCode GroupCode, clientId string) error {
+	var request DeleteGlobalGroupMemberRequestObject
+
+	request.GroupCode = groupCode
+	request.ClientId = clientId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteGlobalGroupMember(ctx.Request().Context(), request.(DeleteGlobalGroupMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteGlobalGroupMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteGlobalGroupMemberResponseObject); ok {
+		return validResponse.VisitDeleteGlobalGroupMemberResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
