@@ -88,10 +88,10 @@ func TestImportOfBadCertificates(t *testing.T) {
 			status         int
 			code, sentence string
 		}{
-			"expired, signing":          {past, certificate.Signing, certificate.Signing, 500, "cert_import_failed", notValid},
-			"expired, authentication":   {past, certificate.Authentication, certificate.Authentication, 500, "cert_import_failed", notValid},
-			"stranger's, signing":       {stranger, certificate.Signing, certificate.Signing, 400, "invalid_certificate", "The certificate names no member: " + notApproved},
-			"stranger's authentication": {stranger, certificate.Authentication, certificate.Authentication, 500, "cert_import_failed", "Certificate import failed: " + notApproved},
+			"expired, signing":           {past, certificate.Signing, certificate.Signing, 500, "cert_import_failed", notValid},
+			"expired, authentication":    {past, certificate.Authentication, certificate.Authentication, 500, "cert_import_failed", notValid},
+			"stranger's, signing":        {stranger, certificate.Signing, certificate.Signing, 400, "invalid_certificate", "The certificate names no member: " + notApproved},
+			"stranger's, authentication": {stranger, certificate.Authentication, certificate.Authentication, 500, "cert_import_failed", "Certificate import failed: " + notApproved},
 			"signing for authentication": {w.CA, certificate.Authentication, certificate.Signing, 400, "invalid_certificate",
 				"The certificate names no member: Certificate subject name does not contain organization"},
 			"authentication for signing": {w.CA, certificate.Signing, certificate.Authentication, 400, "cert_wrong_usage",
