@@ -18,6 +18,7 @@ type Config struct {
 	DataDirectory string   `yaml:"data_directory"` // everything that is kept in files
 	Bind          string   `yaml:"bind"`           // address of all doors
 	AdminPort     int      `yaml:"admin_port"`     // REST API and web interface
+	MetricsPort   int      `yaml:"metrics_port"`   // metrics and health, on 127.0.0.1 only; 0 for none
 	Database      Database `yaml:"database"`
 	Log           Log      `yaml:"log"`
 	Token         Token    `yaml:"token"`
@@ -57,6 +58,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("bind: %q is not an IP address", c.Bind)
 	case c.AdminPort <= 0 || c.AdminPort > 65535:
 		return fmt.Errorf("admin_port: %d is not a port", c.AdminPort)
+	case c.MetricsPort < 0 || c.MetricsPort > 65535:
+		return fmt.Errorf("metrics_port: %d is not a port", c.MetricsPort)
 	case c.RequestsPerSecond <= 0 || c.RequestsPerMinute <= 0:
 		return errors.New("requests_per_second and requests_per_minute must be positive")
 	}

@@ -119,8 +119,8 @@ func (h *Host) Listen(port int) (net.Listener, error) {
 // auditInterval is how often new audit records are copied to the file.
 const auditInterval = time.Second
 
-// Audit is the part that copies audit records to audit.log.
-func (h *Host) Audit() (daemon.Part, error) {
+// audit is the part that copies audit records to audit.log.
+func (h *Host) audit() (daemon.Part, error) {
 	file, err := h.Config.Path("audit.log")
 	if err != nil {
 		return daemon.Part{}, err
@@ -131,4 +131,19 @@ func (h *Host) Audit() (daemon.Part, error) {
 	}
 	log := audit.NewLog(file, name, h.Program.Application, auditdb.NewSource(h.DB))
 	return daemon.Part{Name: "audit log", Run: func(ctx context.Context) error { return log.Run(ctx, h.Log, auditInterval) }}, nil
+}
+
+// Common is the parts that both daemons run beside their own: the audit log, and metrics and health when a port is configured. ready are the checks behind
+// /readyz; the database is always one.
+func (h *Host) Common(ready ...observe.Check) ([]daemon.Part, error) {
+	log, err := h.audit()
+	if err != nil || h.Config.MetricsPort == 0 {
+		return []daemon.Part{log}, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.Config.MetricsPort)))
+	if err != nil {
+		return nil, fmt.Errorf("opening port %d: %w", h.Config.MetricsPort, err)
+	}
+	checks := append(ready, observe.Check{Name: "database", Run: h.DB.Ping})
+	return []daemon.Part{log, daemon.HTTP("metrics", h.Log, listener, observe.Handler(h.Metrics, h.Log, checks...), nil)}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/daemon"
 	"github.com/ristmik/ristmik/pkg/host"
 	"github.com/ristmik/ristmik/pkg/httpapi"
+	"github.com/ristmik/ristmik/pkg/observe"
 	"github.com/ristmik/ristmik/schema"
 )
 
@@ -57,10 +59,12 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	})
 	configuration := confgen.New(confgen.Config{
 		PublicDirectory: public, PublicPort: c.PublicationPort, Interval: c.GlobalConfiguration.Interval, Poll: c.GlobalConfiguration.Poll,
-		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval,
+		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval, RegistrationPort: c.RegistrationPort,
 		ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,
 	}, rows.Configuration())
-	openToken(ctx, h, c, configuration)
+	if err := openToken(ctx, h, c, configuration); err != nil {
+		return err
+	}
 
 	parts := []daemon.Part{{Name: "global configuration", Run: configuration.Run}}
 	admin, err := h.Admin(func(server *httpapi.Server) {
@@ -72,7 +76,7 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err != nil {
 		return err
 	}
-	log, err := h.Audit()
+	common, err := h.Common(observe.Check{Name: "global configuration", Run: func(context.Context) error { return configuration.Status().Failure }})
 	if err != nil {
 		return err
 	}
@@ -80,17 +84,19 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err != nil {
 		return err
 	}
-	parts = append(append(parts, admin, log), doors...)
+	parts = slices.Concat(parts, []daemon.Part{admin}, common, doors)
 	return daemon.Daemon{Log: h.Log, Out: os.Stdout, Ready: filepath.Base(c.DataDirectory)}.Run(ctx, parts...)
 }
 
-// openToken logs in with the configured PIN. A server without a token yet, or with another PIN, starts all the same: a person can log in.
-func openToken(ctx context.Context, h *host.Host, c *Config, configuration *confgen.Service) {
+// openToken logs in with the configured PIN; a PIN file that cannot be read is a mistake of the operator. A server without a token yet, or with another PIN, starts
+// all the same: a person can log in.
+func openToken(ctx context.Context, h *host.Host, c *Config, configuration *confgen.Service) error {
 	pin, err := c.PIN()
-	if err == nil && pin != "" {
-		err = configuration.LoginFromFile(ctx, pin)
+	if err != nil || pin == "" {
+		return err
 	}
-	if err != nil {
+	if err := configuration.LoginFromFile(ctx, pin); err != nil {
 		h.Log.Warn("the token was not opened", zap.Error(err))
 	}
+	return nil
 }

@@ -111,7 +111,7 @@ const (
 	parameterExpireInterval       = "confExpireIntervalSeconds"
 )
 
-// defaults are the values that initialization stores beside the time-stamping interval, as X-Road's.
+// defaults are the values that initialization stores beside those that the configuration file gives, as X-Road's.
 var defaults = map[string]string{
 	parameterAuthCertRegURL: "https://%{centralServerAddress}:4001/managementservice/",
 	parameterOCSPFreshness:  "3600",
@@ -149,6 +149,7 @@ type Config struct {
 	Interval              time.Duration // between two generations of an unchanged registry
 	Poll                  time.Duration // between two looks at the generation number
 	KeyAlgorithm          token.KeyAlgorithm
+	RegistrationPort      int           // of the registration service, as initialization stores it in its URL
 	TimeStampingInterval  time.Duration // what initialization stores: how often security servers have their messages time-stamped
 	ManagementCertificate []byte        // DER of the certificate of the registration and management doors
 	Now                   func() time.Time

@@ -2,6 +2,7 @@ package confgen
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
@@ -71,6 +72,10 @@ func (s *Service) Initialize(ctx context.Context, instance, address, pin string)
 		}
 		seconds := strconv.Itoa(int(s.config.TimeStampingInterval.Seconds()))
 		if err := tx.SetParameter(parameterTimeStampingInterval, seconds); err != nil {
+			return err
+		}
+		registration := fmt.Sprintf("https://%%{centralServerAddress}:%d/managementservice/", s.config.RegistrationPort)
+		if err := tx.SetParameter(parameterAuthCertRegURL, registration); err != nil {
 			return err
 		}
 		if err := tx.SetParameter(registry.ParameterInstance, instance); err != nil {

@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/host"
+	"github.com/ristmik/ristmik/pkg/observe"
 	"github.com/ristmik/ristmik/schema"
 	"github.com/ristmik/ristmik/securityserver/internal/api"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
@@ -145,13 +147,22 @@ func (a *App) login(ctx context.Context) error {
 	return nil
 }
 
+// configured fails while there is no valid global configuration: no message can be exchanged then.
+func (a *App) configured(context.Context) error {
+	snapshot := a.loop.Current()
+	if snapshot == nil {
+		return errors.New("there is no global configuration yet")
+	}
+	return snapshot.Valid(a.host.Now())
+}
+
 func (a *App) parts() ([]daemon.Part, error) {
-	records, err := a.host.Audit()
+	parts, err := a.host.Common(observe.Check{Name: "global configuration", Run: a.configured})
 	if err != nil {
 		return nil, err
 	}
-	parts := []daemon.Part{records, {Name: "configuration client", Run: a.loop.Run}, {Name: "OCSP", Run: a.keys.Run},
-		{Name: "time-stamping", Run: a.log.Run}}
+	parts = append(parts, daemon.Part{Name: "configuration client", Run: a.loop.Run}, daemon.Part{Name: "OCSP", Run: a.keys.Run},
+		daemon.Part{Name: "time-stamping", Run: a.log.Run})
 	server := proxy.NewServerProxy(a.doors)
 	for _, door := range []struct {
 		name    string
