@@ -42,6 +42,10 @@ var matrix = map[string]string{
 	"enableServiceDescription": "V", "disableServiceDescription": "V", "updateService": "V", "addServiceServiceClients": "V",
 	"deleteServiceServiceClients": "V",
 
+	"getClientServiceClients": "VO", "getServiceClient": "VO", "getServiceClientAccessRights": "VO", "addServiceClientAccessRights": "V",
+	"deleteServiceClientAccessRights": "V", "getClientLocalGroups": "VO", "getLocalGroup": "VO", "addClientLocalGroup": "V", "updateLocalGroup": "V",
+	"deleteLocalGroup": "V", "addLocalGroupMember": "V", "deleteLocalGroupMember": "V",
+
 	"getTokens": "RSYO", "getToken": "RSYO", "getKey": "RSYO", "getPossibleActionsForKey": "RSYO", "getPossibleActionsForCsr": "RSYO",
 	"getPossibleActionsForCertificate": "RSYO", "getApprovedCertificateAuthorities": "RSYO", "updateToken": "RSY", "updateKey": "RSY",
 	"loginToken": "SY", "logoutToken": "SY", "updateTokenPin": "Y",

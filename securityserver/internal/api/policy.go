@@ -27,9 +27,11 @@ var grants = []struct {
 		"EDIT_CLIENT_INTERNAL_CONNECTION_TYPE", "ADD_CLIENT_INTERNAL_CERT", "DELETE_CLIENT_INTERNAL_CERT"}},
 	{[]auth.Role{RegistrationOfficer}, []auth.Permission{
 		"ADD_CLIENT", "SEND_CLIENT_REG_REQ", "SEND_CLIENT_DEL_REQ", "DELETE_CLIENT", "DISABLE_CLIENT", "ENABLE_CLIENT", "RENAME_SUBSYSTEM"}},
-	{[]auth.Role{ServiceAdministrator, Observer}, []auth.Permission{"VIEW_CLIENT_SERVICES", "VIEW_SERVICE_ACL", "VIEW_CLIENT_ACL_SUBJECTS"}},
+	{[]auth.Role{ServiceAdministrator, Observer}, []auth.Permission{"VIEW_CLIENT_SERVICES", "VIEW_SERVICE_ACL", "VIEW_CLIENT_ACL_SUBJECTS",
+		"VIEW_ACL_SUBJECT_OPEN_SERVICES", "VIEW_CLIENT_LOCAL_GROUPS"}},
 	{[]auth.Role{ServiceAdministrator}, []auth.Permission{
-		"ADD_WSDL", "DELETE_WSDL", "ENABLE_DISABLE_WSDL", "EDIT_SERVICE_PARAMS", "EDIT_SERVICE_ACL"}},
+		"ADD_WSDL", "DELETE_WSDL", "ENABLE_DISABLE_WSDL", "EDIT_SERVICE_PARAMS", "EDIT_SERVICE_ACL", "EDIT_WSDL", "REFRESH_WSDL",
+		"EDIT_ACL_SUBJECT_OPEN_SERVICES", "ADD_LOCAL_GROUP", "EDIT_LOCAL_GROUP_DESC", "EDIT_LOCAL_GROUP_MEMBERS", "DELETE_LOCAL_GROUP"}},
 	{[]auth.Role{RegistrationOfficer, SecurityOfficer, SystemAdministrator, Observer}, []auth.Permission{
 		"VIEW_KEYS", "VIEW_AUTH_CERT", "VIEW_APPROVED_CERTIFICATE_AUTHORITIES"}},
 	{[]auth.Role{RegistrationOfficer, SecurityOfficer}, []auth.Permission{
@@ -39,7 +41,7 @@ var grants = []struct {
 		"DELETE_AUTH_CERT", "DELETE_AUTH_KEY"}},
 	{[]auth.Role{RegistrationOfficer, SecurityOfficer, SystemAdministrator}, []auth.Permission{"EDIT_KEY_FRIENDLY_NAME", "EDIT_TOKEN_FRIENDLY_NAME"}},
 	{[]auth.Role{SecurityOfficer, SystemAdministrator}, []auth.Permission{
-		"ACTIVATE_DEACTIVATE_TOKEN", "UPLOAD_ANCHOR", "DOWNLOAD_ANCHOR", "ADD_TSP", "DELETE_TSP"}},
+		"GENERATE_INTERNAL_TLS_KEY_CERT", "GENERATE_INTERNAL_TLS_CSR", "IMPORT_INTERNAL_TLS_CERT", "ACTIVATE_DEACTIVATE_TOKEN", "UPLOAD_ANCHOR", "DOWNLOAD_ANCHOR", "ADD_TSP", "DELETE_TSP"}},
 	{[]auth.Role{SecurityOfficer, SystemAdministrator, Observer}, []auth.Permission{"VIEW_SYS_PARAMS", "VIEW_ANCHOR", "VIEW_TSPS"}},
 	{[]auth.Role{SystemAdministrator}, []auth.Permission{
 		"INIT_CONFIG", "UPDATE_TOKEN_PIN", "CREATE_API_KEY", "UPDATE_API_KEY", "REVOKE_API_KEY", "CHANGE_SS_ADDRESS"}},

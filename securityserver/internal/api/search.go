@@ -8,7 +8,6 @@ import (
 
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
-	"github.com/ristmik/ristmik/securityserver/internal/service"
 )
 
 // FindClients lists local clients, or with internal_search=false all members and subsystems of the instances (UC MEMBER_44, 47).
@@ -49,61 +48,4 @@ func fits(c gen.Client, p gen.FindClientsParams) bool {
 		return false
 	}
 	return p.SubsystemCode == nil || contains(value(c.SubsystemCode), p.SubsystemCode)
-}
-
-// FindServiceClientCandidates lists subsystems and global groups that may be given rights.
-func (a *API) FindServiceClientCandidates(_ context.Context, r gen.FindServiceClientCandidatesRequestObject) (gen.FindServiceClientCandidatesResponseObject, error) {
-	s, err := a.snapshot()
-	if err != nil {
-		return nil, err
-	}
-	list := gen.FindServiceClientCandidates200JSONResponse{}
-	contains := func(have string, want *string) bool {
-		return want == nil || strings.Contains(strings.ToLower(have), strings.ToLower(*want))
-	}
-	p := r.Params
-	wanted := orDefault(p.ServiceClientType, "")
-	for info := range s.Clients() {
-		if id := info.ID; id.IsSubsystem() && wanted != gen.ServiceClientTypeGLOBALGROUP && wanted != gen.ServiceClientTypeLOCALGROUP &&
-			contains(info.MemberName, p.MemberNameGroupDescription) && contains(id.Instance(), p.Instance) && contains(id.MemberClass(), p.MemberClass) &&
-			contains(id.MemberCode(), p.MemberGroupCode) && contains(id.SubsystemCode(), p.SubsystemCode) {
-			list = append(list, a.subject(service.Subject{Subsystem: id}))
-		}
-	}
-	for _, instance := range s.Instances() {
-		shared, _ := s.Shared(instance)
-		if shared == nil || wanted == gen.ServiceClientTypeSUBSYSTEM || wanted == gen.ServiceClientTypeLOCALGROUP || p.MemberClass != nil || p.SubsystemCode != nil {
-			continue
-		}
-		for _, g := range shared.GlobalGroups {
-			id, err := identifier.NewGlobalGroup(instance, g.Code)
-			if err == nil && contains(g.Description, p.MemberNameGroupDescription) && contains(instance, p.Instance) && contains(g.Code, p.MemberGroupCode) {
-				list = append(list, a.subject(service.Subject{Group: id}))
-			}
-		}
-	}
-	return list, nil
-}
-
-// subject renders who may hold an access right, with the name the configuration knows.
-func (a *API) subject(subject service.Subject) gen.ServiceClient {
-	kind := gen.ServiceClientTypeSUBSYSTEM
-	name := ""
-	s := a.Conf.Current()
-	switch {
-	case subject.IsGroup():
-		kind = gen.ServiceClientTypeGLOBALGROUP
-		if s != nil {
-			if shared, ok := s.Shared(subject.Group.Instance()); ok {
-				for _, g := range shared.GlobalGroups {
-					if g.Code == subject.Group.Code() {
-						name = g.Description
-					}
-				}
-			}
-		}
-	case s != nil:
-		name, _ = s.MemberName(subject.Subsystem.Member())
-	}
-	return gen.ServiceClient{Id: subject.Encoded(), Name: text(name), ServiceClientType: &kind}
 }

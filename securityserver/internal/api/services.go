@@ -160,7 +160,7 @@ func (a *API) GetServiceServiceClients(ctx context.Context, r gen.GetServiceServ
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetServiceServiceClients200JSONResponse(a.rights(rights)), nil
+	return gen.GetServiceServiceClients200JSONResponse(a.rights(ctx, rights)), nil
 }
 
 // AddServiceServiceClients gives rights.
@@ -177,7 +177,7 @@ func (a *API) AddServiceServiceClients(ctx context.Context, r gen.AddServiceServ
 	if err != nil {
 		return nil, err
 	}
-	return gen.AddServiceServiceClients201JSONResponse(a.rights(added)), nil
+	return gen.AddServiceServiceClients201JSONResponse(a.rights(ctx, added)), nil
 }
 
 // DeleteServiceServiceClients takes rights back.
@@ -191,43 +191,6 @@ func (a *API) DeleteServiceServiceClients(ctx context.Context, r gen.DeleteServi
 		return nil, err
 	}
 	return gen.DeleteServiceServiceClients204Response{}, a.Services.DeleteRights(ctx, id, code, list)
-}
-
-// subjects reads who is meant; without a type, an identifier of two parts is a group.
-func subjects(items []gen.ServiceClient) ([]service.Subject, error) {
-	list := make([]service.Subject, 0, len(items))
-	for _, item := range items {
-		kind := orDefault(item.ServiceClientType, gen.ServiceClientTypeSUBSYSTEM)
-		if item.ServiceClientType == nil && strings.Count(item.Id, ":") == 1 {
-			kind = gen.ServiceClientTypeGLOBALGROUP
-		}
-		var s service.Subject
-		var err error
-		switch kind {
-		case gen.ServiceClientTypeGLOBALGROUP:
-			s.Group, err = identifier.ParseGlobalGroupID(item.Id)
-		case gen.ServiceClientTypeSUBSYSTEM:
-			s.Subsystem, err = identifier.ParseClientID(item.Id)
-		default:
-			err = fault.New(fault.Invalid, "service_client_not_found", "Service client '%s' not found", item.Id).With(item.Id)
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, nil
-}
-
-func (a *API) rights(rights []service.Right) []gen.ServiceClient {
-	list := make([]gen.ServiceClient, 0, len(rights))
-	for _, r := range rights {
-		rendered := a.subject(r.Subject)
-		at := r.GivenAt.UTC()
-		rendered.RightsGivenAt = &at
-		list = append(list, rendered)
-	}
-	return list
 }
 
 func (a *API) counted(ctx context.Context, s service.Service) gen.Service {

@@ -57,7 +57,7 @@ type Rows interface {
 	AddClient(c Client) error // a duplicate is Conflict client_already_exists
 	SaveClient(c Client) error
 	DeleteClient(id identifier.ClientID) error
-	// DeleteSubject removes the access rights that this subsystem holds at other clients.
+	// DeleteSubject removes the access rights that this subsystem holds at other clients, and its memberships in their local groups.
 	DeleteSubject(id identifier.ClientID) error
 }
 

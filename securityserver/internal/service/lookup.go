@@ -11,6 +11,7 @@ type view struct {
 	generation uint64
 	services   map[identifier.ServiceID]Found
 	rights     map[offer][]Subject
+	groups     map[int64]Group
 }
 
 type offer struct {
@@ -30,7 +31,7 @@ func (s *Services) load(ctx context.Context) (*view, error) {
 	if v := s.view.Load(); v != nil && v.generation == generation {
 		return v, nil
 	}
-	v := &view{generation: generation, services: map[identifier.ServiceID]Found{}, rights: map[offer][]Subject{}}
+	v := &view{generation: generation, services: map[identifier.ServiceID]Found{}, rights: map[offer][]Subject{}, groups: map[int64]Group{}}
 	err := s.config.Store.View(ctx, func(tx Tx) error {
 		all, err := tx.Descriptions()
 		if err != nil {
@@ -49,6 +50,13 @@ func (s *Services) load(ctx context.Context) (*view, error) {
 		for _, r := range rights {
 			key := offer{r.Client, r.ServiceCode}
 			v.rights[key] = append(v.rights[key], r.Subject)
+		}
+		if err != nil {
+			return err
+		}
+		groups, err := tx.Groups()
+		for _, g := range groups {
+			v.groups[g.ID] = g
 		}
 		return err
 	})
@@ -69,7 +77,7 @@ func (s *Services) Lookup(ctx context.Context, id identifier.ServiceID) (Found, 
 	return found, ok, nil
 }
 
-// Allowed reports whether a client may call a service: by a right of its own or of a global group that lists it. Rights are given to service
+// Allowed reports whether a client may call a service: by a right of its own or of a group that lists it. Rights are given to service
 // codes, so they hold for all versions.
 func (s *Services) Allowed(ctx context.Context, client identifier.ClientID, id identifier.ServiceID) (bool, error) {
 	v, err := s.load(ctx)
@@ -78,7 +86,8 @@ func (s *Services) Allowed(ctx context.Context, client identifier.ClientID, id i
 	}
 	snapshot := s.config.Conf.Current()
 	for _, subject := range v.rights[offer{id.Provider(), id.Code()}] {
-		if subject.Subsystem == client || subject.IsGroup() && snapshot != nil && snapshot.InGroup(subject.Group, client) {
+		if subject.Subsystem == client || subject.IsLocal() && v.groups[subject.Local].Has(client) ||
+			subject.IsGlobal() && snapshot != nil && snapshot.InGroup(subject.Group, client) {
 			return true, nil
 		}
 	}

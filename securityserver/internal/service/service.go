@@ -5,6 +5,8 @@ package service
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ristmik/ristmik/pkg/globalconf"
@@ -50,21 +52,42 @@ func (s Service) FullCode() string {
 	return s.Code + "." + s.Version
 }
 
-// Subject is who may hold an access right: a subsystem, or a global group.
+// Subject is who may hold an access right: a subsystem, a global group, or a local group of the client by its ID.
 type Subject struct {
 	Subsystem identifier.ClientID
 	Group     identifier.GlobalGroupID
+	Local     int64
 }
 
-// IsGroup tells groups from subsystems.
-func (s Subject) IsGroup() bool { return s.Subsystem.IsZero() }
+// IsLocal tells local groups from the others.
+func (s Subject) IsLocal() bool { return s.Local != 0 }
+
+// IsGlobal tells global groups from the others.
+func (s Subject) IsGlobal() bool { return s.Local == 0 && s.Subsystem.IsZero() }
 
 // Encoded is the identifier of the REST interface.
 func (s Subject) Encoded() string {
-	if s.IsGroup() {
+	switch {
+	case s.IsLocal():
+		return strconv.FormatInt(s.Local, 10)
+	case s.IsGlobal():
 		return s.Group.Encoded()
 	}
 	return s.Subsystem.Encoded()
+}
+
+// ParseSubject reads the identifier of the REST interface: a number is a local group, two parts are a global group, more are a subsystem.
+func ParseSubject(encoded string) (s Subject, err error) {
+	if s.Local, err = strconv.ParseInt(encoded, 10, 64); err == nil && s.Local > 0 {
+		return s, nil
+	}
+	s.Local = 0
+	if strings.Count(encoded, ":") == 1 {
+		s.Group, err = identifier.ParseGlobalGroupID(encoded)
+	} else {
+		s.Subsystem, err = identifier.ParseClientID(encoded)
+	}
+	return s, err
 }
 
 // Right lets a subject call a service code of a client, in all versions.
@@ -101,6 +124,7 @@ type RightRows interface {
 type Tx interface {
 	Rows
 	RightRows
+	GroupRows
 	Audit(ctx context.Context) error
 }
 

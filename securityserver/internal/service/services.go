@@ -135,13 +135,11 @@ func (s *Services) AddRights(ctx context.Context, client identifier.ClientID, fu
 			return err
 		}
 		for _, subject := range subjects {
-			if !s.known(subject) {
-				return fault.New(fault.Invalid, "service_client_not_found", "Service client '%s' not found", subject.Encoded()).With(subject.Encoded())
+			if err := s.mustKnow(tx, client, subject); err != nil {
+				return err
 			}
-			for _, r := range have {
-				if r.Subject == subject {
-					return fault.New(fault.Conflict, "duplicate_accessright", "'%s' has this access right already", subject.Encoded()).With(subject.Encoded())
-				}
+			if holds(have, subject) {
+				return duplicateRight(subject)
 			}
 			r := Right{Client: client, ServiceCode: target.Code, Subject: subject, GivenAt: s.config.Now().UTC()}
 			if err := tx.AddRight(r); err != nil {
@@ -183,26 +181,6 @@ func (s *Services) DeleteRights(ctx context.Context, client identifier.ClientID,
 		}
 		return tx.Audit(ctx)
 	})
-}
-
-func (s *Services) known(subject Subject) bool {
-	snapshot := s.config.Conf.Current()
-	if snapshot == nil {
-		return false
-	}
-	if !subject.IsGroup() {
-		return subject.Subsystem.IsSubsystem() && snapshot.HasSubsystem(subject.Subsystem)
-	}
-	shared, ok := snapshot.Shared(subject.Group.Instance())
-	if !ok {
-		return false
-	}
-	for _, g := range shared.GlobalGroups {
-		if g.Code == subject.Group.Code() {
-			return true
-		}
-	}
-	return false
 }
 
 func putSubjects(ctx context.Context, client identifier.ClientID, fullCode string, subjects []Subject) {

@@ -129,8 +129,11 @@ func (tx Tx) DeleteClient(id identifier.ClientID) error {
 	return one(named(tx.DB(), id).Delete(&clientRow{}))
 }
 
-// DeleteSubject removes the access rights that a subsystem holds at others.
+// DeleteSubject removes the access rights that a subsystem holds at others, and takes it out of their local groups.
 func (tx Tx) DeleteSubject(id identifier.ClientID) error {
+	if err := tx.DB().Where("member = ?", id.Encoded()).Delete(&memberRow{}).Error; err != nil {
+		return err
+	}
 	return tx.DB().Where("subject_type = ? AND subject = ?", subsystemSubject, id.Encoded()).Delete(&rightRow{}).Error
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ristmik/ristmik/pkg/identifier"
@@ -38,6 +39,7 @@ func (serviceRow) TableName() string { return "service" }
 const (
 	subsystemSubject = "SUBSYSTEM"
 	groupSubject     = "GLOBALGROUP"
+	localSubject     = "LOCALGROUP"
 )
 
 type rightRow struct {
@@ -149,6 +151,8 @@ func (tx Tx) Rights() ([]service.Right, error) {
 			right.Subject.Subsystem, err = identifier.ParseClientID(r.Subject)
 		case groupSubject:
 			right.Subject.Group, err = identifier.ParseGlobalGroupID(r.Subject)
+		case localSubject:
+			right.Subject.Local, err = strconv.ParseInt(r.Subject, 10, 64)
 		default:
 			err = fmt.Errorf("access right %d has subject type %q", r.ID, r.SubjectType)
 		}
@@ -182,7 +186,10 @@ func (tx Tx) DeleteRight(r service.Right) error {
 }
 
 func subjectType(s service.Subject) string {
-	if s.IsGroup() {
+	switch {
+	case s.IsLocal():
+		return localSubject
+	case s.IsGlobal():
 		return groupSubject
 	}
 	return subsystemSubject

@@ -541,6 +541,18 @@ func (e TokenType) Valid() bool {
 	}
 }
 
+// AccessRight defines model for AccessRight.
+type AccessRight struct {
+	RightsGivenAt *time.Time `json:"rights_given_at,omitempty"`
+	ServiceCode   string     `json:"service_code"`
+	ServiceTitle  *string    `json:"service_title,omitempty"`
+}
+
+// AccessRights defines model for AccessRights.
+type AccessRights struct {
+	Items []AccessRight `json:"items"`
+}
+
 // Alerts defines model for Alerts.
 type Alerts struct {
 	CertificateRenewalJobSuccess    bool      `json:"certificate_renewal_job_success"`
@@ -718,6 +730,14 @@ type GlobalConfDiagnostics struct {
 // GlobalConfDiagnosticsStatusClass defines model for GlobalConfDiagnostics.StatusClass.
 type GlobalConfDiagnosticsStatusClass string
 
+// GroupMember defines model for GroupMember.
+type GroupMember struct {
+	CreatedAt     time.Time `json:"created_at"`
+	Id            string    `json:"id"`
+	MemberName    string    `json:"member_name"`
+	SubsystemName *string   `json:"subsystem_name,omitempty"`
+}
+
 // InitialServerConf defines model for InitialServerConf.
 type InitialServerConf struct {
 	IgnoreWarnings     *bool   `json:"ignore_warnings,omitempty"`
@@ -790,9 +810,35 @@ type KeyWithCertificateSigningRequestId struct {
 	Key   Key    `json:"key"`
 }
 
+// LocalGroup defines model for LocalGroup.
+type LocalGroup struct {
+	Code        string         `json:"code"`
+	Description string         `json:"description"`
+	Id          *string        `json:"id,omitempty"`
+	MemberCount *int           `json:"member_count,omitempty"`
+	Members     *[]GroupMember `json:"members,omitempty"`
+	UpdatedAt   *time.Time     `json:"updated_at,omitempty"`
+}
+
+// LocalGroupAdd defines model for LocalGroupAdd.
+type LocalGroupAdd struct {
+	Code        string `json:"code"`
+	Description string `json:"description"`
+}
+
+// LocalGroupDescription defines model for LocalGroupDescription.
+type LocalGroupDescription struct {
+	Description string `json:"description"`
+}
+
 // MemberName defines model for MemberName.
 type MemberName struct {
 	MemberName string `json:"member_name"`
+}
+
+// Members defines model for Members.
+type Members struct {
+	Items []string `json:"items"`
 }
 
 // NodeTypeResponse defines model for NodeTypeResponse.
@@ -1028,6 +1074,9 @@ type CsrId = string
 // DescriptionId defines model for DescriptionId.
 type DescriptionId = string
 
+// GroupId defines model for GroupId.
+type GroupId = string
+
 // Hash defines model for Hash.
 type Hash = string
 
@@ -1042,6 +1091,9 @@ type ServerId = string
 
 // ServiceId defines model for ServiceId.
 type ServiceId = string
+
+// SubjectId defines model for SubjectId.
+type SubjectId = string
 
 // TokenId defines model for TokenId.
 type TokenId = string
@@ -1129,8 +1181,17 @@ type AddClientJSONRequestBody = ClientAdd
 // UpdateClientJSONRequestBody defines body for UpdateClient for application/json ContentType.
 type UpdateClientJSONRequestBody = ConnectionTypeWrapper
 
+// AddClientLocalGroupJSONRequestBody defines body for AddClientLocalGroup for application/json ContentType.
+type AddClientLocalGroupJSONRequestBody = LocalGroupAdd
+
 // RenameClientJSONRequestBody defines body for RenameClient for application/json ContentType.
 type RenameClientJSONRequestBody = ClientName
+
+// AddServiceClientAccessRightsJSONRequestBody defines body for AddServiceClientAccessRights for application/json ContentType.
+type AddServiceClientAccessRightsJSONRequestBody = AccessRights
+
+// DeleteServiceClientAccessRightsJSONRequestBody defines body for DeleteServiceClientAccessRights for application/json ContentType.
+type DeleteServiceClientAccessRightsJSONRequestBody = AccessRights
 
 // AddClientServiceDescriptionJSONRequestBody defines body for AddClientServiceDescription for application/json ContentType.
 type AddClientServiceDescriptionJSONRequestBody = ServiceDescriptionAdd
@@ -1143,6 +1204,15 @@ type UpdateKeyJSONRequestBody = KeyName
 
 // GenerateCsrJSONRequestBody defines body for GenerateCsr for application/json ContentType.
 type GenerateCsrJSONRequestBody = CsrGenerate
+
+// UpdateLocalGroupJSONRequestBody defines body for UpdateLocalGroup for application/json ContentType.
+type UpdateLocalGroupJSONRequestBody = LocalGroupDescription
+
+// AddLocalGroupMemberJSONRequestBody defines body for AddLocalGroupMember for application/json ContentType.
+type AddLocalGroupMemberJSONRequestBody = Members
+
+// DeleteLocalGroupMemberJSONRequestBody defines body for DeleteLocalGroupMember for application/json ContentType.
+type DeleteLocalGroupMemberJSONRequestBody = Members
 
 // DisableServiceDescriptionJSONRequestBody defines body for DisableServiceDescription for application/json ContentType.
 type DisableServiceDescriptionJSONRequestBody = ServiceDescriptionDisabledNotice
@@ -1209,6 +1279,12 @@ type ServerInterface interface {
 	// EnableClient send the enabling request
 	// (PUT /clients/{id}/enable)
 	EnableClient(ctx echo.Context, id ClientId) error
+	// GetClientLocalGroups local groups of a client
+	// (GET /clients/{id}/local-groups)
+	GetClientLocalGroups(ctx echo.Context, id ClientId) error
+	// AddClientLocalGroup make a local group
+	// (POST /clients/{id}/local-groups)
+	AddClientLocalGroup(ctx echo.Context, id ClientId) error
 	// DeleteOrphans delete the keys that are left of a deleted client
 	// (DELETE /clients/{id}/orphans)
 	DeleteOrphans(ctx echo.Context, id ClientId) error
@@ -1227,6 +1303,21 @@ type ServerInterface interface {
 	// FindServiceClientCandidates subsystems and global groups that may be given access rights
 	// (GET /clients/{id}/service-client-candidates)
 	FindServiceClientCandidates(ctx echo.Context, id ClientId, params FindServiceClientCandidatesParams) error
+	// GetClientServiceClients who may call services of a client
+	// (GET /clients/{id}/service-clients)
+	GetClientServiceClients(ctx echo.Context, id ClientId) error
+	// GetServiceClient one of those who may call services of a client
+	// (GET /clients/{id}/service-clients/{sc_id})
+	GetServiceClient(ctx echo.Context, id ClientId, scId SubjectId) error
+	// GetServiceClientAccessRights what a service client may call
+	// (GET /clients/{id}/service-clients/{sc_id}/access-rights)
+	GetServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error
+	// AddServiceClientAccessRights let a service client call services
+	// (POST /clients/{id}/service-clients/{sc_id}/access-rights)
+	AddServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error
+	// DeleteServiceClientAccessRights take access rights of a service client back
+	// (POST /clients/{id}/service-clients/{sc_id}/access-rights/delete)
+	DeleteServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error
 	// GetClientServiceDescriptions service descriptions of a client
 	// (GET /clients/{id}/service-descriptions)
 	GetClientServiceDescriptions(ctx echo.Context, id ClientId) error
@@ -1284,6 +1375,21 @@ type ServerInterface interface {
 	// GetPossibleActionsForKey what can be done with a key
 	// (GET /keys/{id}/possible-actions)
 	GetPossibleActionsForKey(ctx echo.Context, id KeyId) error
+	// DeleteLocalGroup delete a local group with its access rights
+	// (DELETE /local-groups/{group_id})
+	DeleteLocalGroup(ctx echo.Context, groupId GroupId) error
+	// GetLocalGroup one local group
+	// (GET /local-groups/{group_id})
+	GetLocalGroup(ctx echo.Context, groupId GroupId) error
+	// UpdateLocalGroup change the description
+	// (PATCH /local-groups/{group_id})
+	UpdateLocalGroup(ctx echo.Context, groupId GroupId) error
+	// AddLocalGroupMember add subsystems to a local group
+	// (POST /local-groups/{group_id}/members)
+	AddLocalGroupMember(ctx echo.Context, groupId GroupId) error
+	// DeleteLocalGroupMember remove subsystems from a local group
+	// (POST /local-groups/{group_id}/members/delete)
+	DeleteLocalGroupMember(ctx echo.Context, groupId GroupId) error
 	// GetMemberClasses member classes of all instances or of this one
 	// (GET /member-classes)
 	GetMemberClasses(ctx echo.Context, params GetMemberClassesParams) error
@@ -1676,6 +1782,38 @@ func (w *ServerInterfaceWrapper) EnableClient(ctx echo.Context) error {
 	return err
 }
 
+// GetClientLocalGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) GetClientLocalGroups(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetClientLocalGroups(ctx, id)
+	return err
+}
+
+// AddClientLocalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) AddClientLocalGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddClientLocalGroup(ctx, id)
+	return err
+}
+
 // DeleteOrphans converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteOrphans(ctx echo.Context) error {
 	var err error
@@ -1822,6 +1960,118 @@ func (w *ServerInterfaceWrapper) FindServiceClientCandidates(ctx echo.Context) e
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.FindServiceClientCandidates(ctx, id, params)
+	return err
+}
+
+// GetClientServiceClients converts echo context to params.
+func (w *ServerInterfaceWrapper) GetClientServiceClients(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetClientServiceClients(ctx, id)
+	return err
+}
+
+// GetServiceClient converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServiceClient(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "sc_id" -------------
+	var scId SubjectId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sc_id", ctx.Param("sc_id"), &scId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sc_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServiceClient(ctx, id, scId)
+	return err
+}
+
+// GetServiceClientAccessRights converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServiceClientAccessRights(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "sc_id" -------------
+	var scId SubjectId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sc_id", ctx.Param("sc_id"), &scId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sc_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServiceClientAccessRights(ctx, id, scId)
+	return err
+}
+
+// AddServiceClientAccessRights converts echo context to params.
+func (w *ServerInterfaceWrapper) AddServiceClientAccessRights(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "sc_id" -------------
+	var scId SubjectId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sc_id", ctx.Param("sc_id"), &scId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sc_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddServiceClientAccessRights(ctx, id, scId)
+	return err
+}
+
+// DeleteServiceClientAccessRights converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteServiceClientAccessRights(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "sc_id" -------------
+	var scId SubjectId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sc_id", ctx.Param("sc_id"), &scId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sc_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteServiceClientAccessRights(ctx, id, scId)
 	return err
 }
 
@@ -2163,6 +2413,86 @@ func (w *ServerInterfaceWrapper) GetPossibleActionsForKey(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetPossibleActionsForKey(ctx, id)
+	return err
+}
+
+// DeleteLocalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteLocalGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", ctx.Param("group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteLocalGroup(ctx, groupId)
+	return err
+}
+
+// GetLocalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLocalGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", ctx.Param("group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLocalGroup(ctx, groupId)
+	return err
+}
+
+// UpdateLocalGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateLocalGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", ctx.Param("group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateLocalGroup(ctx, groupId)
+	return err
+}
+
+// AddLocalGroupMember converts echo context to params.
+func (w *ServerInterfaceWrapper) AddLocalGroupMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", ctx.Param("group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddLocalGroupMember(ctx, groupId)
+	return err
+}
+
+// DeleteLocalGroupMember converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteLocalGroupMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", ctx.Param("group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteLocalGroupMember(ctx, groupId)
 	return err
 }
 
@@ -2914,6 +3244,18 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/clients/:id/service-descriptions", wrapper.GetClientServiceDescriptions, options.OperationMiddlewares["getClientServiceDescriptions"]...)
 	router.POST(options.BaseURL+"/clients/:id/service-descriptions", wrapper.AddClientServiceDescription, options.OperationMiddlewares["addClientServiceDescription"]...)
 	router.GET(options.BaseURL+"/clients/:id/service-client-candidates", wrapper.FindServiceClientCandidates, options.OperationMiddlewares["findServiceClientCandidates"]...)
+	router.GET(options.BaseURL+"/clients/:id/local-groups", wrapper.GetClientLocalGroups, options.OperationMiddlewares["getClientLocalGroups"]...)
+	router.POST(options.BaseURL+"/clients/:id/local-groups", wrapper.AddClientLocalGroup, options.OperationMiddlewares["addClientLocalGroup"]...)
+	router.DELETE(options.BaseURL+"/local-groups/:group_id", wrapper.DeleteLocalGroup, options.OperationMiddlewares["deleteLocalGroup"]...)
+	router.GET(options.BaseURL+"/local-groups/:group_id", wrapper.GetLocalGroup, options.OperationMiddlewares["getLocalGroup"]...)
+	router.PATCH(options.BaseURL+"/local-groups/:group_id", wrapper.UpdateLocalGroup, options.OperationMiddlewares["updateLocalGroup"]...)
+	router.POST(options.BaseURL+"/local-groups/:group_id/members", wrapper.AddLocalGroupMember, options.OperationMiddlewares["addLocalGroupMember"]...)
+	router.POST(options.BaseURL+"/local-groups/:group_id/members/delete", wrapper.DeleteLocalGroupMember, options.OperationMiddlewares["deleteLocalGroupMember"]...)
+	router.GET(options.BaseURL+"/clients/:id/service-clients", wrapper.GetClientServiceClients, options.OperationMiddlewares["getClientServiceClients"]...)
+	router.GET(options.BaseURL+"/clients/:id/service-clients/:sc_id", wrapper.GetServiceClient, options.OperationMiddlewares["getServiceClient"]...)
+	router.GET(options.BaseURL+"/clients/:id/service-clients/:sc_id/access-rights", wrapper.GetServiceClientAccessRights, options.OperationMiddlewares["getServiceClientAccessRights"]...)
+	router.POST(options.BaseURL+"/clients/:id/service-clients/:sc_id/access-rights", wrapper.AddServiceClientAccessRights, options.OperationMiddlewares["addServiceClientAccessRights"]...)
+	router.POST(options.BaseURL+"/clients/:id/service-clients/:sc_id/access-rights/delete", wrapper.DeleteServiceClientAccessRights, options.OperationMiddlewares["deleteServiceClientAccessRights"]...)
 	router.DELETE(options.BaseURL+"/service-descriptions/:id", wrapper.DeleteServiceDescription, options.OperationMiddlewares["deleteServiceDescription"]...)
 	router.GET(options.BaseURL+"/service-descriptions/:id", wrapper.GetServiceDescription, options.OperationMiddlewares["getServiceDescription"]...)
 	router.PUT(options.BaseURL+"/service-descriptions/:id/enable", wrapper.EnableServiceDescription, options.OperationMiddlewares["enableServiceDescription"]...)
@@ -3299,6 +3641,85 @@ func (response EnableClientdefaultJSONResponse) VisitEnableClientResponse(w http
 	return err
 }
 
+type GetClientLocalGroupsRequestObject struct {
+	Id ClientId `json:"id"`
+}
+
+type GetClientLocalGroupsResponseObject interface {
+	VisitGetClientLocalGroupsResponse(w http.ResponseWriter) error
+}
+
+type GetClientLocalGroups200JSONResponse []LocalGroup
+
+func (response GetClientLocalGroups200JSONResponse) VisitGetClientLocalGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetClientLocalGroupsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetClientLocalGroupsdefaultJSONResponse) VisitGetClientLocalGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddClientLocalGroupRequestObject struct {
+	Id   ClientId `json:"id"`
+	Body *AddClientLocalGroupJSONRequestBody
+}
+
+type AddClientLocalGroupResponseObject interface {
+	VisitAddClientLocalGroupResponse(w http.ResponseWriter) error
+}
+
+type AddClientLocalGroup201JSONResponse LocalGroup
+
+func (response AddClientLocalGroup201JSONResponse) VisitAddClientLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddClientLocalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddClientLocalGroupdefaultJSONResponse) VisitAddClientLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteOrphansRequestObject struct {
 	Id ClientId `json:"id"`
 }
@@ -3507,6 +3928,201 @@ type FindServiceClientCandidatesdefaultJSONResponse struct {
 }
 
 func (response FindServiceClientCandidatesdefaultJSONResponse) VisitFindServiceClientCandidatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetClientServiceClientsRequestObject struct {
+	Id ClientId `json:"id"`
+}
+
+type GetClientServiceClientsResponseObject interface {
+	VisitGetClientServiceClientsResponse(w http.ResponseWriter) error
+}
+
+type GetClientServiceClients200JSONResponse []ServiceClient
+
+func (response GetClientServiceClients200JSONResponse) VisitGetClientServiceClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetClientServiceClientsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetClientServiceClientsdefaultJSONResponse) VisitGetClientServiceClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceClientRequestObject struct {
+	Id   ClientId  `json:"id"`
+	ScId SubjectId `json:"sc_id"`
+}
+
+type GetServiceClientResponseObject interface {
+	VisitGetServiceClientResponse(w http.ResponseWriter) error
+}
+
+type GetServiceClient200JSONResponse ServiceClient
+
+func (response GetServiceClient200JSONResponse) VisitGetServiceClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceClientdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetServiceClientdefaultJSONResponse) VisitGetServiceClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceClientAccessRightsRequestObject struct {
+	Id   ClientId  `json:"id"`
+	ScId SubjectId `json:"sc_id"`
+}
+
+type GetServiceClientAccessRightsResponseObject interface {
+	VisitGetServiceClientAccessRightsResponse(w http.ResponseWriter) error
+}
+
+type GetServiceClientAccessRights200JSONResponse []AccessRight
+
+func (response GetServiceClientAccessRights200JSONResponse) VisitGetServiceClientAccessRightsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceClientAccessRightsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetServiceClientAccessRightsdefaultJSONResponse) VisitGetServiceClientAccessRightsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddServiceClientAccessRightsRequestObject struct {
+	Id   ClientId  `json:"id"`
+	ScId SubjectId `json:"sc_id"`
+	Body *AddServiceClientAccessRightsJSONRequestBody
+}
+
+type AddServiceClientAccessRightsResponseObject interface {
+	VisitAddServiceClientAccessRightsResponse(w http.ResponseWriter) error
+}
+
+type AddServiceClientAccessRights201JSONResponse []AccessRight
+
+func (response AddServiceClientAccessRights201JSONResponse) VisitAddServiceClientAccessRightsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddServiceClientAccessRightsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddServiceClientAccessRightsdefaultJSONResponse) VisitAddServiceClientAccessRightsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteServiceClientAccessRightsRequestObject struct {
+	Id   ClientId  `json:"id"`
+	ScId SubjectId `json:"sc_id"`
+	Body *DeleteServiceClientAccessRightsJSONRequestBody
+}
+
+type DeleteServiceClientAccessRightsResponseObject interface {
+	VisitDeleteServiceClientAccessRightsResponse(w http.ResponseWriter) error
+}
+
+type DeleteServiceClientAccessRights204Response struct {
+}
+
+func (response DeleteServiceClientAccessRights204Response) VisitDeleteServiceClientAccessRightsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteServiceClientAccessRightsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteServiceClientAccessRightsdefaultJSONResponse) VisitDeleteServiceClientAccessRightsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4255,6 +4871,192 @@ type GetPossibleActionsForKeydefaultJSONResponse struct {
 }
 
 func (response GetPossibleActionsForKeydefaultJSONResponse) VisitGetPossibleActionsForKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLocalGroupRequestObject struct {
+	GroupId GroupId `json:"group_id"`
+}
+
+type DeleteLocalGroupResponseObject interface {
+	VisitDeleteLocalGroupResponse(w http.ResponseWriter) error
+}
+
+type DeleteLocalGroup204Response struct {
+}
+
+func (response DeleteLocalGroup204Response) VisitDeleteLocalGroupResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteLocalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteLocalGroupdefaultJSONResponse) VisitDeleteLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocalGroupRequestObject struct {
+	GroupId GroupId `json:"group_id"`
+}
+
+type GetLocalGroupResponseObject interface {
+	VisitGetLocalGroupResponse(w http.ResponseWriter) error
+}
+
+type GetLocalGroup200JSONResponse LocalGroup
+
+func (response GetLocalGroup200JSONResponse) VisitGetLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetLocalGroupdefaultJSONResponse) VisitGetLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocalGroupRequestObject struct {
+	GroupId GroupId `json:"group_id"`
+	Body    *UpdateLocalGroupJSONRequestBody
+}
+
+type UpdateLocalGroupResponseObject interface {
+	VisitUpdateLocalGroupResponse(w http.ResponseWriter) error
+}
+
+type UpdateLocalGroup200JSONResponse LocalGroup
+
+func (response UpdateLocalGroup200JSONResponse) VisitUpdateLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocalGroupdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UpdateLocalGroupdefaultJSONResponse) VisitUpdateLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddLocalGroupMemberRequestObject struct {
+	GroupId GroupId `json:"group_id"`
+	Body    *AddLocalGroupMemberJSONRequestBody
+}
+
+type AddLocalGroupMemberResponseObject interface {
+	VisitAddLocalGroupMemberResponse(w http.ResponseWriter) error
+}
+
+type AddLocalGroupMember201JSONResponse Members
+
+func (response AddLocalGroupMember201JSONResponse) VisitAddLocalGroupMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddLocalGroupMemberdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddLocalGroupMemberdefaultJSONResponse) VisitAddLocalGroupMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLocalGroupMemberRequestObject struct {
+	GroupId GroupId `json:"group_id"`
+	Body    *DeleteLocalGroupMemberJSONRequestBody
+}
+
+type DeleteLocalGroupMemberResponseObject interface {
+	VisitDeleteLocalGroupMemberResponse(w http.ResponseWriter) error
+}
+
+type DeleteLocalGroupMember204Response struct {
+}
+
+func (response DeleteLocalGroupMember204Response) VisitDeleteLocalGroupMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteLocalGroupMemberdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteLocalGroupMemberdefaultJSONResponse) VisitDeleteLocalGroupMemberResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6110,6 +6912,12 @@ type StrictServerInterface interface {
 	// EnableClient send the enabling request
 	// (PUT /clients/{id}/enable)
 	EnableClient(ctx context.Context, request EnableClientRequestObject) (EnableClientResponseObject, error)
+	// GetClientLocalGroups local groups of a client
+	// (GET /clients/{id}/local-groups)
+	GetClientLocalGroups(ctx context.Context, request GetClientLocalGroupsRequestObject) (GetClientLocalGroupsResponseObject, error)
+	// AddClientLocalGroup make a local group
+	// (POST /clients/{id}/local-groups)
+	AddClientLocalGroup(ctx context.Context, request AddClientLocalGroupRequestObject) (AddClientLocalGroupResponseObject, error)
 	// DeleteOrphans delete the keys that are left of a deleted client
 	// (DELETE /clients/{id}/orphans)
 	DeleteOrphans(ctx context.Context, request DeleteOrphansRequestObject) (DeleteOrphansResponseObject, error)
@@ -6128,6 +6936,21 @@ type StrictServerInterface interface {
 	// FindServiceClientCandidates subsystems and global groups that may be given access rights
 	// (GET /clients/{id}/service-client-candidates)
 	FindServiceClientCandidates(ctx context.Context, request FindServiceClientCandidatesRequestObject) (FindServiceClientCandidatesResponseObject, error)
+	// GetClientServiceClients who may call services of a client
+	// (GET /clients/{id}/service-clients)
+	GetClientServiceClients(ctx context.Context, request GetClientServiceClientsRequestObject) (GetClientServiceClientsResponseObject, error)
+	// GetServiceClient one of those who may call services of a client
+	// (GET /clients/{id}/service-clients/{sc_id})
+	GetServiceClient(ctx context.Context, request GetServiceClientRequestObject) (GetServiceClientResponseObject, error)
+	// GetServiceClientAccessRights what a service client may call
+	// (GET /clients/{id}/service-clients/{sc_id}/access-rights)
+	GetServiceClientAccessRights(ctx context.Context, request GetServiceClientAccessRightsRequestObject) (GetServiceClientAccessRightsResponseObject, error)
+	// AddServiceClientAccessRights let a service client call services
+	// (POST /clients/{id}/service-clients/{sc_id}/access-rights)
+	AddServiceClientAccessRights(ctx context.Context, request AddServiceClientAccessRightsRequestObject) (AddServiceClientAccessRightsResponseObject, error)
+	// DeleteServiceClientAccessRights take access rights of a service client back
+	// (POST /clients/{id}/service-clients/{sc_id}/access-rights/delete)
+	DeleteServiceClientAccessRights(ctx context.Context, request DeleteServiceClientAccessRightsRequestObject) (DeleteServiceClientAccessRightsResponseObject, error)
 	// GetClientServiceDescriptions service descriptions of a client
 	// (GET /clients/{id}/service-descriptions)
 	GetClientServiceDescriptions(ctx context.Context, request GetClientServiceDescriptionsRequestObject) (GetClientServiceDescriptionsResponseObject, error)
@@ -6185,6 +7008,21 @@ type StrictServerInterface interface {
 	// GetPossibleActionsForKey what can be done with a key
 	// (GET /keys/{id}/possible-actions)
 	GetPossibleActionsForKey(ctx context.Context, request GetPossibleActionsForKeyRequestObject) (GetPossibleActionsForKeyResponseObject, error)
+	// DeleteLocalGroup delete a local group with its access rights
+	// (DELETE /local-groups/{group_id})
+	DeleteLocalGroup(ctx context.Context, request DeleteLocalGroupRequestObject) (DeleteLocalGroupResponseObject, error)
+	// GetLocalGroup one local group
+	// (GET /local-groups/{group_id})
+	GetLocalGroup(ctx context.Context, request GetLocalGroupRequestObject) (GetLocalGroupResponseObject, error)
+	// UpdateLocalGroup change the description
+	// (PATCH /local-groups/{group_id})
+	UpdateLocalGroup(ctx context.Context, request UpdateLocalGroupRequestObject) (UpdateLocalGroupResponseObject, error)
+	// AddLocalGroupMember add subsystems to a local group
+	// (POST /local-groups/{group_id}/members)
+	AddLocalGroupMember(ctx context.Context, request AddLocalGroupMemberRequestObject) (AddLocalGroupMemberResponseObject, error)
+	// DeleteLocalGroupMember remove subsystems from a local group
+	// (POST /local-groups/{group_id}/members/delete)
+	DeleteLocalGroupMember(ctx context.Context, request DeleteLocalGroupMemberRequestObject) (DeleteLocalGroupMemberResponseObject, error)
 	// GetMemberClasses member classes of all instances or of this one
 	// (GET /member-classes)
 	GetMemberClasses(ctx context.Context, request GetMemberClassesRequestObject) (GetMemberClassesResponseObject, error)
@@ -6613,6 +7451,79 @@ func (sh *strictHandler) EnableClient(ctx echo.Context, id ClientId) error {
 	return nil
 }
 
+// GetClientLocalGroups operation middleware
+func (sh *strictHandler) GetClientLocalGroups(ctx echo.Context, id ClientId) error {
+	var request GetClientLocalGroupsRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetClientLocalGroups(ctx.Request().Context(), request.(GetClientLocalGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetClientLocalGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetClientLocalGroupsResponseObject); ok {
+		return validResponse.VisitGetClientLocalGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddClientLocalGroup operation middleware
+func (sh *strictHandler) AddClientLocalGroup(ctx echo.Context, id ClientId) error {
+	var request AddClientLocalGroupRequestObject
+
+	request.Id = id
+
+	var body AddClientLocalGroupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddClientLocalGroup(ctx.Request().Context(), request.(AddClientLocalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddClientLocalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddClientLocalGroupResponseObject); ok {
+		return validResponse.VisitAddClientLocalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeleteOrphans operation middleware
 func (sh *strictHandler) DeleteOrphans(ctx echo.Context, id ClientId) error {
 	var request DeleteOrphansRequestObject
@@ -6782,6 +7693,181 @@ func (sh *strictHandler) FindServiceClientCandidates(ctx echo.Context, id Client
 		return err
 	} else if validResponse, ok := response.(FindServiceClientCandidatesResponseObject); ok {
 		return validResponse.VisitFindServiceClientCandidatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetClientServiceClients operation middleware
+func (sh *strictHandler) GetClientServiceClients(ctx echo.Context, id ClientId) error {
+	var request GetClientServiceClientsRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetClientServiceClients(ctx.Request().Context(), request.(GetClientServiceClientsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetClientServiceClients")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetClientServiceClientsResponseObject); ok {
+		return validResponse.VisitGetClientServiceClientsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServiceClient operation middleware
+func (sh *strictHandler) GetServiceClient(ctx echo.Context, id ClientId, scId SubjectId) error {
+	var request GetServiceClientRequestObject
+
+	request.Id = id
+	request.ScId = scId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServiceClient(ctx.Request().Context(), request.(GetServiceClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServiceClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceClientResponseObject); ok {
+		return validResponse.VisitGetServiceClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServiceClientAccessRights operation middleware
+func (sh *strictHandler) GetServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error {
+	var request GetServiceClientAccessRightsRequestObject
+
+	request.Id = id
+	request.ScId = scId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServiceClientAccessRights(ctx.Request().Context(), request.(GetServiceClientAccessRightsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServiceClientAccessRights")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceClientAccessRightsResponseObject); ok {
+		return validResponse.VisitGetServiceClientAccessRightsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddServiceClientAccessRights operation middleware
+func (sh *strictHandler) AddServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error {
+	var request AddServiceClientAccessRightsRequestObject
+
+	request.Id = id
+	request.ScId = scId
+
+	var body AddServiceClientAccessRightsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddServiceClientAccessRights(ctx.Request().Context(), request.(AddServiceClientAccessRightsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddServiceClientAccessRights")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddServiceClientAccessRightsResponseObject); ok {
+		return validResponse.VisitAddServiceClientAccessRightsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteServiceClientAccessRights operation middleware
+func (sh *strictHandler) DeleteServiceClientAccessRights(ctx echo.Context, id ClientId, scId SubjectId) error {
+	var request DeleteServiceClientAccessRightsRequestObject
+
+	request.Id = id
+	request.ScId = scId
+
+	var body DeleteServiceClientAccessRightsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteServiceClientAccessRights(ctx.Request().Context(), request.(DeleteServiceClientAccessRightsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteServiceClientAccessRights")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteServiceClientAccessRightsResponseObject); ok {
+		return validResponse.VisitDeleteServiceClientAccessRightsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7352,6 +8438,200 @@ func (sh *strictHandler) GetPossibleActionsForKey(ctx echo.Context, id KeyId) er
 		return err
 	} else if validResponse, ok := response.(GetPossibleActionsForKeyResponseObject); ok {
 		return validResponse.VisitGetPossibleActionsForKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteLocalGroup operation middleware
+func (sh *strictHandler) DeleteLocalGroup(ctx echo.Context, groupId GroupId) error {
+	var request DeleteLocalGroupRequestObject
+
+	request.GroupId = groupId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteLocalGroup(ctx.Request().Context(), request.(DeleteLocalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteLocalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteLocalGroupResponseObject); ok {
+		return validResponse.VisitDeleteLocalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLocalGroup operation middleware
+func (sh *strictHandler) GetLocalGroup(ctx echo.Context, groupId GroupId) error {
+	var request GetLocalGroupRequestObject
+
+	request.GroupId = groupId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLocalGroup(ctx.Request().Context(), request.(GetLocalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLocalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLocalGroupResponseObject); ok {
+		return validResponse.VisitGetLocalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateLocalGroup operation middleware
+func (sh *strictHandler) UpdateLocalGroup(ctx echo.Context, groupId GroupId) error {
+	var request UpdateLocalGroupRequestObject
+
+	request.GroupId = groupId
+
+	var body UpdateLocalGroupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateLocalGroup(ctx.Request().Context(), request.(UpdateLocalGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateLocalGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateLocalGroupResponseObject); ok {
+		return validResponse.VisitUpdateLocalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddLocalGroupMember operation middleware
+func (sh *strictHandler) AddLocalGroupMember(ctx echo.Context, groupId GroupId) error {
+	var request AddLocalGroupMemberRequestObject
+
+	request.GroupId = groupId
+
+	var body AddLocalGroupMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddLocalGroupMember(ctx.Request().Context(), request.(AddLocalGroupMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddLocalGroupMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddLocalGroupMemberResponseObject); ok {
+		return validResponse.VisitAddLocalGroupMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteLocalGroupMember operation middleware
+func (sh *strictHandler) DeleteLocalGroupMember(ctx echo.Context, groupId GroupId) error {
+	var request DeleteLocalGroupMemberRequestObject
+
+	request.GroupId = groupId
+
+	var body DeleteLocalGroupMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteLocalGroupMember(ctx.Request().Context(), request.(DeleteLocalGroupMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteLocalGroupMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteLocalGroupMemberResponseObject); ok {
+		return validResponse.VisitDeleteLocalGroupMemberResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
