@@ -113,6 +113,14 @@ func TestImportOfBadCertificates(t *testing.T) {
 			d.unchanged(400, "cert_wrong_usage", "Import certificate from file", "The certificate is for SIGNING and its key for AUTHENTICATION", "POST",
 				"/token-certificates", issued)
 		})
+		sign := w.Import(certificate.Signing, w.Owner)
+		d.run("already imported", func() {
+			d.unchanged(409, "certificate_already_exists", "Import certificate from file", "Certificate already exists", "POST", "/token-certificates", sign.DER)
+		})
+		d.run("registration of a signing certificate", func() {
+			d.unchanged(400, "sign_cert_not_supported", "Register authentication certificate", "Signing certificates are not registered", "PUT",
+				"/token-certificates/"+sign.Hash+"/register", map[string]string{"address": "ss1.example"})
+		})
 		d.run("no certificate", func() {
 			d.unchanged(400, "invalid_certificate", "Import certificate from file", "Incorrect file format. Only PEM and DER files allowed.", "POST",
 				"/token-certificates", []byte("nonsense"))
@@ -192,7 +200,7 @@ func TestRefusedErrandsChangeNothing(t *testing.T) {
 				{&soap.Fault{Code: "invalid_request", String: "Server not found: SERVER:EE/GOV/1/ss1"}, "core.invalid_request", "Server not found: SERVER:EE/GOV/1/ss1"},
 				{&soap.Fault{Code: "server.serverproxy.access_denied", String: "Request is not allowed: SERVICE:EE/GOV/0/ms/clientReg"},
 					"core.server.serverproxy.access_denied", "Request is not allowed: SERVICE:EE/GOV/0/ms/clientReg"},
-				{fault.New(fault.Conflict, "server.clientproxy.network_error", "Could not connect to 127.0.0.20:5500"), "management_request_sending_failed",
+				{fault.New(fault.Conflict, "server.clientproxy.network_error", "Could not connect to 127.0.0.20:5500"), "core.server.clientproxy.network_error",
 					"Could not connect to 127.0.0.20:5500"},
 				{fault.New(fault.Unavailable, "network_error", "The central server did not answer; the outcome is not known"), "management_request_sending_failed",
 					"The central server did not answer; the outcome is not known"},

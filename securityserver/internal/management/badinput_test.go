@@ -167,7 +167,7 @@ func TestManagementServerDown(t *testing.T) {
 			{"Unregister authentication certificate", "saved", "deletion", func(ctx context.Context) error { return w.Keys.Unregister(ctx, c.Hash) }},
 		} {
 			w.Put(id, e.from)
-			w.Unchanged(func() error { return e.do(w.Ctx(e.event)) }, e.event, "management_request_sending_failed", "Failed to send "+e.what+" request"+down)
+			w.Unchanged(func() error { return e.do(w.Ctx(e.event)) }, e.event, "core.server.clientproxy.network_error", "Failed to send "+e.what+" request"+down)
 		}
 	})
 }

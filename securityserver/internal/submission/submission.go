@@ -111,14 +111,19 @@ func Describe(err error) string {
 	return fault.From(err).Message
 }
 
+// ofClientProxy begins the codes of this server's own client proxy, which X-Road asks over HTTP: there its refusals are SOAP faults too.
+const ofClientProxy = "server.clientproxy."
+
 // Refusal is the fault for a request that was not taken: "Failed to send registration request: X" (UC MEMBER_48 3-5a, UC MEMBER_52 4-6a). A
-// SOAP fault keeps its code behind "core."; everything else is management_request_sending_failed.
+// SOAP fault, and what the own client proxy refused, keeps its code behind "core."; everything else is management_request_sending_failed.
 func Refusal(what string, err error) *fault.Error {
-	var refused *soap.Fault
-	if errors.As(err, &refused) {
-		return fault.Wrap(err, fault.Internal, "core."+refused.Code, "Failed to send %s request: %s", what, refused.String).With(refused.String)
+	code, text := "management_request_sending_failed", Describe(err)
+	if refused, ok := errors.AsType[*soap.Fault](err); ok {
+		code = "core." + refused.Code
+	} else if own := fault.CodeOf(err); strings.HasPrefix(own, ofClientProxy) {
+		code = "core." + own
 	}
-	return fault.Wrap(err, fault.Internal, "management_request_sending_failed", "Failed to send %s request: %s", what, Describe(err)).With(Describe(err))
+	return fault.Wrap(err, fault.Internal, code, "Failed to send %s request: %s", what, text).With(text)
 }
 
 // String names the submission in logs.
