@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"archive/zip"
+	"encoding/pem"
 	"io"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ristmik/ristmik/pkg/signature/xades"
 	"github.com/ristmik/ristmik/pkg/testkit"
 )
 
@@ -35,6 +37,7 @@ func judge(t *testing.T, i *told) {
 		for _, kind := range []string{"request", "response"} {
 			folder := unzip(t, filepath.Join(i.Folder, server, "exported", kind+".asice"))
 			verifyWithXMLSec(t, i, folder)
+			verifyWithOpenSSL(t, i, folder)
 		}
 	}
 }
@@ -46,6 +49,29 @@ func verifyWithXMLSec(t *testing.T, i *told, folder string) {
 	signatures := filepath.Join(folder, "META-INF", "signatures.xml")
 	run(t, "xmlsec1", "--verify", "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties", "--url-map:/message.xml", filepath.Join(folder, "message.xml"),
 		"--trusted-pem", ca, signatures)
+}
+
+// verifyWithOpenSSL has openssl check the OCSP response and the time-stamp that the signature carries.
+func verifyWithOpenSSL(t *testing.T, i *told, folder string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(folder, "META-INF", "signatures.xml"))
+	require.NoError(t, err)
+	signature, err := xades.Parse(data)
+	require.NoError(t, err)
+	ca, tsa := filepath.Join(i.Folder, "testca", "ca.pem"), filepath.Join(i.Folder, "testca", "tsa.pem")
+	write := func(name string, data []byte) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		return path
+	}
+	signer := write("signer.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signature.Certificate().Raw}))
+	require.Len(t, signature.OCSP(), 1)
+	status := run(t, "openssl", "ocsp", "-respin", write("response.der", signature.OCSP()[0]), "-CAfile", ca, "-issuer", ca, "-cert", signer)
+	require.Contains(t, status, "Response verify OK")
+	require.Contains(t, status, signer+": good")
+	stamp := run(t, "openssl", "ts", "-verify", "-data", write("value.bin", signature.Value()), "-in", write("token.der", signature.Timestamp()), "-token_in",
+		"-CAfile", ca, "-untrusted", tsa)
+	require.Contains(t, stamp, "Verification: OK")
 }
 
 func run(t *testing.T, program string, arguments ...string) string {
