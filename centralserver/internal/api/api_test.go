@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -213,52 +212,6 @@ func TestDeclineAndRevoke(t *testing.T) {
 		require.Equal(t, "validation_failure", code(unknown))
 		require.Contains(t, d.LastAudit(), `"event":"Register member as security server client failed"`)
 		require.Contains(t, d.LastAudit(), `"reason":"Failed to add new server client request: Missing parameter: 'clientId'"`)
-	})
-}
-
-// TestApprovedServices uploads what the configuration approves.
-func TestApprovedServices(t *testing.T) {
-	eachDoor(t, func(t *testing.T, d *door) {
-		upload := func(path string, file []byte, fields ...string) answer {
-			var body bytes.Buffer
-			form := multipart.NewWriter(&body)
-			for i := 0; i < len(fields); i += 2 {
-				require.NoError(t, form.WriteField(fields[i], fields[i+1]))
-			}
-			if file != nil {
-				part, err := form.CreateFormFile("certificate", "ca.der")
-				require.NoError(t, err)
-				_, err = part.Write(file)
-				require.NoError(t, err)
-			}
-			require.NoError(t, form.Close())
-			return d.send(admin, "POST", path, form.FormDataContentType(), body.Bytes())
-		}
-		other, err := d.CA.Intermediate("Other CA")
-		require.NoError(t, err)
-		profile := "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
-		a := upload("/certification-services", other.Certificate().Raw, "certificate_profile_info", profile, "tls_auth", "false", "default_csr_format", "PEM")
-		require.Equal(t, 201, a.status, a.body)
-		require.Contains(t, d.LastAudit(), `"event":"Add certification service"`)
-		var added struct{ ID int64 }
-		require.NoError(t, json.Unmarshal([]byte(a.body), &added))
-		require.Equal(t, 409, upload("/certification-services", other.Certificate().Raw, "certificate_profile_info", profile).status)
-		a = upload("/certification-services", other.TSACertificate().Raw, "certificate_profile_info", "no.Such")
-		require.Equal(t, 400, a.status)
-		require.Contains(t, a.body, `"code":"certificate_profile_info_class_not_found","metadata":["no.Such"]`)
-		a = upload("/certification-services", []byte("nonsense"), "certificate_profile_info", profile)
-		require.Contains(t, a.body, `"code":"invalid_certificate"`)
-		path := fmt.Sprintf("/certification-services/%d", added.ID)
-		require.Equal(t, 201, upload(path+"/ocsp-responders", other.OCSPCertificate().Raw, "url", "http://127.0.0.1:8888/ocsp", "cost_type", "FREE").status)
-		a = upload(path+"/ocsp-responders", nil, "url", "ftp://x", "cost_type", "FREE")
-		require.Contains(t, a.body, `"code":"invalid_url"`)
-		require.Equal(t, 201, upload(path+"/intermediate-cas", d.CA.Certificate().Raw).status)
-		require.Equal(t, true, d.list(admin, path+"/ocsp-responders")[0]["has_certificate"])
-		require.Equal(t, 201, upload("/timestamping-services", other.TSACertificate().Raw, "url", "http://127.0.0.1:8899", "cost_type", "FREE").status)
-		require.Equal(t, 409, upload("/timestamping-services", other.TSACertificate().Raw, "url", "http://127.0.0.1:8899", "cost_type", "FREE").status)
-		require.Len(t, d.list(admin, "/timestamping-services"), 1)
-		require.Len(t, d.list(admin, "/certification-services"), 2)
-		d.do(admin, "DELETE", path, "", 204)
 	})
 }
 

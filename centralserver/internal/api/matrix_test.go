@@ -34,10 +34,11 @@ var matrix = map[string]string{
 		addKey deleteKey activateKey downloadAnchor reCreateAnchor`,
 	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl`,
 	"A": `addCertificationService updateCertificationService deleteCertificationService addCertificationServiceIntermediateCa
-		addCertificationServiceOcspResponder addIntermediateCaOcspResponder deleteOcspResponder
+		addCertificationServiceOcspResponder addIntermediateCaOcspResponder deleteOcspResponder updateOcspResponder
+		deleteIntermediateCa deleteIntermediateCaOcspResponder updateTimestampingService
 		getTimestampingServices addTimestampingService getTimestampingService deleteTimestampingService`,
 	"AM": `getCertificationServices getCertificationService getCertificationServiceCertificate getCertificationServiceIntermediateCas
-		getCertificationServiceOcspResponders getIntermediateCaOcspResponders`,
+		getCertificationServiceOcspResponders getIntermediateCaOcspResponders getIntermediateCa getOcspResponder getOcspRespondersCertificate`,
 }
 
 // shellMatrix is the same for what the shell serves, by route.

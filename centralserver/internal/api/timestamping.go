@@ -48,6 +48,20 @@ func (a *API) AddTimestampingService(ctx context.Context, r gen.AddTimestampingS
 	return gen.AddTimestampingService201JSONResponse(rendered), err
 }
 
+// UpdateTimestampingService changes a time-stamping service.
+func (a *API) UpdateTimestampingService(ctx context.Context, r gen.UpdateTimestampingServiceRequestObject) (gen.UpdateTimestampingServiceResponseObject, error) {
+	f, err := readUpload(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := a.Trust.ChangeTimestampingService(ctx, r.TimestampingServiceId, f.fields["url"], trust.CostType(f.fields["cost_type"]), f.file)
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := a.timestampingService(*changed)
+	return gen.UpdateTimestampingService200JSONResponse(rendered), err
+}
+
 // DeleteTimestampingService withdraws an approval.
 func (a *API) DeleteTimestampingService(ctx context.Context, r gen.DeleteTimestampingServiceRequestObject) (gen.DeleteTimestampingServiceResponseObject, error) {
 	return gen.DeleteTimestampingService204Response{}, a.Trust.DeleteTimestampingService(ctx, r.TimestampingServiceId)

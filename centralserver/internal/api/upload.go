@@ -9,11 +9,15 @@ import (
 	"github.com/ristmik/ristmik/pkg/fault"
 )
 
-// upload is a form with at most one file, in part "certificate".
+// upload is a form with at most one file.
 type upload struct {
-	file   []byte
-	fields map[string]string // trimmed
+	file     []byte
+	fileName string            // as the caller calls it
+	fields   map[string]string // trimmed
 }
+
+// files are the names of the parts that are files.
+var files = map[string]bool{"certificate": true, "anchor": true, "file": true}
 
 // maxParts is more than any form has.
 const maxParts = 16
@@ -34,11 +38,11 @@ func readUpload(r *multipart.Reader) (*upload, error) {
 			return nil, unreadable(err)
 		}
 		name := part.FormName()
-		if _, twice := u.fields[name]; twice || name == "certificate" && u.file != nil {
+		if _, twice := u.fields[name]; twice || files[name] && u.file != nil {
 			return nil, fault.New(fault.Invalid, "validation_failure", "Field '%s' occurs twice", name)
 		}
-		if name == "certificate" {
-			u.file = data
+		if files[name] {
+			u.file, u.fileName = data, part.FileName()
 		} else {
 			u.fields[name] = strings.TrimSpace(string(data))
 		}

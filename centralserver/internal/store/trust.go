@@ -115,6 +115,26 @@ func (t *Tx) AddIntermediate(i trust.Intermediate) (int64, error) {
 		i.ServiceID, i.DER, hashOf(i.DER), t.Now(), t.Now())
 }
 
+// RemoveIntermediate deletes an intermediate CA with its responders.
+func (t *Tx) RemoveIntermediate(id int64) error {
+	return one(t.tx.DB().Exec("DELETE FROM intermediate_ca WHERE id = ?", id))
+}
+
+// Responder gives an OCSP responder, nil when there is none.
+func (t *Tx) Responder(id int64) (*trust.Responder, error) {
+	list, err := t.responders("id = ?", id)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// ChangeResponder replaces address, cost and certificate.
+func (t *Tx) ChangeResponder(r trust.Responder) error {
+	return one(t.tx.DB().Exec("UPDATE ocsp_responder SET url = ?, cost_type = ?, certificate = ?, updated_at = ? WHERE id = ?",
+		r.URL, string(r.CostType), r.DER, t.Now(), r.ID))
+}
+
 // AddResponder inserts an OCSP responder.
 func (t *Tx) AddResponder(r trust.Responder) (int64, error) {
 	return t.insert("INSERT INTO ocsp_responder (ca_id, intermediate_id, url, cost_type, certificate, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -147,6 +167,12 @@ func (t *Tx) TimestampingServices() ([]trust.TimestampingService, error) {
 func (t *Tx) AddTimestampingService(s trust.TimestampingService) (int64, error) {
 	return t.insert("INSERT INTO timestamping_service (name, url, certificate, certificate_hash, cost_type, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		s.Name, s.URL, s.DER, hashOf(s.DER), string(s.CostType), t.Now(), t.Now())
+}
+
+// ChangeTimestampingService replaces everything but the id.
+func (t *Tx) ChangeTimestampingService(s trust.TimestampingService) error {
+	return one(t.tx.DB().Exec("UPDATE timestamping_service SET name = ?, url = ?, certificate = ?, certificate_hash = ?, cost_type = ?, updated_at = ? WHERE id = ?",
+		s.Name, s.URL, s.DER, hashOf(s.DER), string(s.CostType), t.Now(), s.ID))
 }
 
 // RemoveTimestampingService deletes a time-stamping service.

@@ -89,7 +89,10 @@ type Writer interface {
 	RemoveCertificationService(id int64) error // with its intermediate CAs and responders
 	Intermediate(id int64) (*Intermediate, error)
 	AddIntermediate(Intermediate) (int64, error)
+	RemoveIntermediate(id int64) error // with its responders
 	AddResponder(Responder) (int64, error)
+	Responder(id int64) (*Responder, error) // nil when there is none
+	ChangeResponder(Responder) error        // address, cost and certificate
 	RemoveResponder(id int64) (bool, error)
 }
 
@@ -97,6 +100,7 @@ type Writer interface {
 type Stamping interface {
 	TimestampingServices() ([]TimestampingService, error)
 	AddTimestampingService(TimestampingService) (int64, error)
+	ChangeTimestampingService(TimestampingService) error
 	RemoveTimestampingService(id int64) error
 }
 

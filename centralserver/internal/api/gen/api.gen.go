@@ -960,6 +960,13 @@ type ServiceFile struct {
 	Url         string              `json:"url"`
 }
 
+// ServiceFileChange defines model for ServiceFileChange.
+type ServiceFileChange struct {
+	Certificate *openapi_types.File `json:"certificate,omitempty"`
+	CostType    *CostType           `json:"cost_type,omitempty"`
+	Url         *string             `json:"url,omitempty"`
+}
+
 // ServiceProviderId defines model for ServiceProviderId.
 type ServiceProviderId struct {
 	ServiceProviderId *string `json:"service_provider_id,omitempty"`
@@ -1213,6 +1220,9 @@ type AddMemberJSONRequestBody = MemberAdd
 // UpdateMemberNameJSONRequestBody defines body for UpdateMemberName for application/json ContentType.
 type UpdateMemberNameJSONRequestBody = MemberName
 
+// UpdateOcspResponderMultipartRequestBody defines body for UpdateOcspResponder for multipart/form-data ContentType.
+type UpdateOcspResponderMultipartRequestBody = ServiceFileChange
+
 // UpdateSecurityServerAddressJSONRequestBody defines body for UpdateSecurityServerAddress for application/json ContentType.
 type UpdateSecurityServerAddressJSONRequestBody = SecurityServerAddress
 
@@ -1227,6 +1237,9 @@ type UpdateCentralServerAddressJSONRequestBody = CentralServerAddress
 
 // AddTimestampingServiceMultipartRequestBody defines body for AddTimestampingService for multipart/form-data ContentType.
 type AddTimestampingServiceMultipartRequestBody = ServiceFile
+
+// UpdateTimestampingServiceMultipartRequestBody defines body for UpdateTimestampingService for multipart/form-data ContentType.
+type UpdateTimestampingServiceMultipartRequestBody = ServiceFile
 
 // LoginTokenJSONRequestBody defines body for LoginToken for application/json ContentType.
 type LoginTokenJSONRequestBody = TokenPassword
@@ -1739,12 +1752,21 @@ type ServerInterface interface {
 	// GetInitializationStatus what is initialized
 	// (GET /initialization/status)
 	GetInitializationStatus(ctx echo.Context) error
+	// DeleteIntermediateCa delete an intermediate CA with its responders
+	// (DELETE /intermediate-cas/{intermediate_ca_id})
+	DeleteIntermediateCa(ctx echo.Context, intermediateCaId int64) error
+	// GetIntermediateCa an intermediate CA
+	// (GET /intermediate-cas/{intermediate_ca_id})
+	GetIntermediateCa(ctx echo.Context, intermediateCaId int64) error
 	// GetIntermediateCaOcspResponders the OCSP responders of an intermediate CA
 	// (GET /intermediate-cas/{intermediate_ca_id}/ocsp-responders)
 	GetIntermediateCaOcspResponders(ctx echo.Context, intermediateCaId int64) error
 	// AddIntermediateCaOcspResponder add an OCSP responder to an intermediate CA
 	// (POST /intermediate-cas/{intermediate_ca_id}/ocsp-responders)
 	AddIntermediateCaOcspResponder(ctx echo.Context, intermediateCaId int64) error
+	// DeleteIntermediateCaOcspResponder delete an OCSP responder of an intermediate CA
+	// (DELETE /intermediate-cas/{intermediate_ca_id}/ocsp-responders/{ocsp_responder_id})
+	DeleteIntermediateCaOcspResponder(ctx echo.Context, intermediateCaId int64, ocspResponderId int64) error
 	// FindManagementRequests management requests (UC MEMBER_09, 21, 34)
 	// (GET /management-requests)
 	FindManagementRequests(ctx echo.Context, params FindManagementRequestsParams) error
@@ -1814,6 +1836,15 @@ type ServerInterface interface {
 	// DeleteOcspResponder delete an OCSP responder
 	// (DELETE /ocsp-responders/{ocsp_responder_id})
 	DeleteOcspResponder(ctx echo.Context, ocspResponderId int64) error
+	// GetOcspResponder an OCSP responder
+	// (GET /ocsp-responders/{ocsp_responder_id})
+	GetOcspResponder(ctx echo.Context, ocspResponderId int64) error
+	// UpdateOcspResponder change an OCSP responder; what is not given stays
+	// (PATCH /ocsp-responders/{ocsp_responder_id})
+	UpdateOcspResponder(ctx echo.Context, ocspResponderId int64) error
+	// GetOcspRespondersCertificate the certificate of an OCSP responder
+	// (GET /ocsp-responders/{ocsp_responder_id}/certificate)
+	GetOcspRespondersCertificate(ctx echo.Context, ocspResponderId int64) error
 	// FindSecurityServers the registered security servers (UC MEMBER_17)
 	// (GET /security-servers)
 	FindSecurityServers(ctx echo.Context, params FindSecurityServersParams) error
@@ -1874,6 +1905,9 @@ type ServerInterface interface {
 	// GetTimestampingService an approved time-stamping service
 	// (GET /timestamping-services/{timestamping_service_id})
 	GetTimestampingService(ctx echo.Context, timestampingServiceId int64) error
+	// UpdateTimestampingService change a time-stamping service; a certificate that is not given stays
+	// (PATCH /timestamping-services/{timestamping_service_id})
+	UpdateTimestampingService(ctx echo.Context, timestampingServiceId int64) error
 	// GetTokens the tokens and their signing keys
 	// (GET /tokens)
 	GetTokens(ctx echo.Context) error
@@ -2374,6 +2408,38 @@ func (w *ServerInterfaceWrapper) GetInitializationStatus(ctx echo.Context) error
 	return err
 }
 
+// DeleteIntermediateCa converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteIntermediateCa(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "intermediate_ca_id" -------------
+	var intermediateCaId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "intermediate_ca_id", ctx.Param("intermediate_ca_id"), &intermediateCaId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter intermediate_ca_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteIntermediateCa(ctx, intermediateCaId)
+	return err
+}
+
+// GetIntermediateCa converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIntermediateCa(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "intermediate_ca_id" -------------
+	var intermediateCaId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "intermediate_ca_id", ctx.Param("intermediate_ca_id"), &intermediateCaId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter intermediate_ca_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIntermediateCa(ctx, intermediateCaId)
+	return err
+}
+
 // GetIntermediateCaOcspResponders converts echo context to params.
 func (w *ServerInterfaceWrapper) GetIntermediateCaOcspResponders(ctx echo.Context) error {
 	var err error
@@ -2403,6 +2469,30 @@ func (w *ServerInterfaceWrapper) AddIntermediateCaOcspResponder(ctx echo.Context
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AddIntermediateCaOcspResponder(ctx, intermediateCaId)
+	return err
+}
+
+// DeleteIntermediateCaOcspResponder converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteIntermediateCaOcspResponder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "intermediate_ca_id" -------------
+	var intermediateCaId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "intermediate_ca_id", ctx.Param("intermediate_ca_id"), &intermediateCaId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter intermediate_ca_id: %s", err))
+	}
+
+	// ------------- Path parameter "ocsp_responder_id" -------------
+	var ocspResponderId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "ocsp_responder_id", ctx.Param("ocsp_responder_id"), &ocspResponderId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ocsp_responder_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteIntermediateCaOcspResponder(ctx, intermediateCaId, ocspResponderId)
 	return err
 }
 
@@ -2791,6 +2881,54 @@ func (w *ServerInterfaceWrapper) DeleteOcspResponder(ctx echo.Context) error {
 	return err
 }
 
+// GetOcspResponder converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOcspResponder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "ocsp_responder_id" -------------
+	var ocspResponderId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "ocsp_responder_id", ctx.Param("ocsp_responder_id"), &ocspResponderId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ocsp_responder_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOcspResponder(ctx, ocspResponderId)
+	return err
+}
+
+// UpdateOcspResponder converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateOcspResponder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "ocsp_responder_id" -------------
+	var ocspResponderId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "ocsp_responder_id", ctx.Param("ocsp_responder_id"), &ocspResponderId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ocsp_responder_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateOcspResponder(ctx, ocspResponderId)
+	return err
+}
+
+// GetOcspRespondersCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOcspRespondersCertificate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "ocsp_responder_id" -------------
+	var ocspResponderId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "ocsp_responder_id", ctx.Param("ocsp_responder_id"), &ocspResponderId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ocsp_responder_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOcspRespondersCertificate(ctx, ocspResponderId)
+	return err
+}
+
 // FindSecurityServers converts echo context to params.
 func (w *ServerInterfaceWrapper) FindSecurityServers(ctx echo.Context) error {
 	var err error
@@ -3115,6 +3253,22 @@ func (w *ServerInterfaceWrapper) GetTimestampingService(ctx echo.Context) error 
 	return err
 }
 
+// UpdateTimestampingService converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTimestampingService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "timestamping_service_id" -------------
+	var timestampingServiceId int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "timestamping_service_id", ctx.Param("timestamping_service_id"), &timestampingServiceId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter timestamping_service_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTimestampingService(ctx, timestampingServiceId)
+	return err
+}
+
 // GetTokens converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTokens(ctx echo.Context) error {
 	var err error
@@ -3255,13 +3409,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/certification-services/:certification_service_id/intermediate-cas", wrapper.AddCertificationServiceIntermediateCa, options.OperationMiddlewares["addCertificationServiceIntermediateCa"]...)
 	router.GET(options.BaseURL+"/certification-services/:certification_service_id/ocsp-responders", wrapper.GetCertificationServiceOcspResponders, options.OperationMiddlewares["getCertificationServiceOcspResponders"]...)
 	router.POST(options.BaseURL+"/certification-services/:certification_service_id/ocsp-responders", wrapper.AddCertificationServiceOcspResponder, options.OperationMiddlewares["addCertificationServiceOcspResponder"]...)
+	router.DELETE(options.BaseURL+"/intermediate-cas/:intermediate_ca_id", wrapper.DeleteIntermediateCa, options.OperationMiddlewares["deleteIntermediateCa"]...)
+	router.GET(options.BaseURL+"/intermediate-cas/:intermediate_ca_id", wrapper.GetIntermediateCa, options.OperationMiddlewares["getIntermediateCa"]...)
+	router.DELETE(options.BaseURL+"/intermediate-cas/:intermediate_ca_id/ocsp-responders/:ocsp_responder_id", wrapper.DeleteIntermediateCaOcspResponder, options.OperationMiddlewares["deleteIntermediateCaOcspResponder"]...)
 	router.GET(options.BaseURL+"/intermediate-cas/:intermediate_ca_id/ocsp-responders", wrapper.GetIntermediateCaOcspResponders, options.OperationMiddlewares["getIntermediateCaOcspResponders"]...)
 	router.POST(options.BaseURL+"/intermediate-cas/:intermediate_ca_id/ocsp-responders", wrapper.AddIntermediateCaOcspResponder, options.OperationMiddlewares["addIntermediateCaOcspResponder"]...)
 	router.DELETE(options.BaseURL+"/ocsp-responders/:ocsp_responder_id", wrapper.DeleteOcspResponder, options.OperationMiddlewares["deleteOcspResponder"]...)
+	router.GET(options.BaseURL+"/ocsp-responders/:ocsp_responder_id", wrapper.GetOcspResponder, options.OperationMiddlewares["getOcspResponder"]...)
+	router.PATCH(options.BaseURL+"/ocsp-responders/:ocsp_responder_id", wrapper.UpdateOcspResponder, options.OperationMiddlewares["updateOcspResponder"]...)
+	router.GET(options.BaseURL+"/ocsp-responders/:ocsp_responder_id/certificate", wrapper.GetOcspRespondersCertificate, options.OperationMiddlewares["getOcspRespondersCertificate"]...)
 	router.GET(options.BaseURL+"/timestamping-services", wrapper.GetTimestampingServices, options.OperationMiddlewares["getTimestampingServices"]...)
 	router.POST(options.BaseURL+"/timestamping-services", wrapper.AddTimestampingService, options.OperationMiddlewares["addTimestampingService"]...)
 	router.DELETE(options.BaseURL+"/timestamping-services/:timestamping_service_id", wrapper.DeleteTimestampingService, options.OperationMiddlewares["deleteTimestampingService"]...)
 	router.GET(options.BaseURL+"/timestamping-services/:timestamping_service_id", wrapper.GetTimestampingService, options.OperationMiddlewares["getTimestampingService"]...)
+	router.PATCH(options.BaseURL+"/timestamping-services/:timestamping_service_id", wrapper.UpdateTimestampingService, options.OperationMiddlewares["updateTimestampingService"]...)
 	router.POST(options.BaseURL+"/initialization", wrapper.InitCentralServer, options.OperationMiddlewares["initCentralServer"]...)
 	router.GET(options.BaseURL+"/initialization/status", wrapper.GetInitializationStatus, options.OperationMiddlewares["getInitializationStatus"]...)
 	router.GET(options.BaseURL+"/notifications/alerts", wrapper.GetAlerts, options.OperationMiddlewares["getAlerts"]...)
@@ -4331,6 +4492,78 @@ func (response GetInitializationStatusdefaultJSONResponse) VisitGetInitializatio
 	return err
 }
 
+type DeleteIntermediateCaRequestObject struct {
+	IntermediateCaId int64 `json:"intermediate_ca_id"`
+}
+
+type DeleteIntermediateCaResponseObject interface {
+	VisitDeleteIntermediateCaResponse(w http.ResponseWriter) error
+}
+
+type DeleteIntermediateCa204Response struct {
+}
+
+func (response DeleteIntermediateCa204Response) VisitDeleteIntermediateCaResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteIntermediateCadefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteIntermediateCadefaultJSONResponse) VisitDeleteIntermediateCaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIntermediateCaRequestObject struct {
+	IntermediateCaId int64 `json:"intermediate_ca_id"`
+}
+
+type GetIntermediateCaResponseObject interface {
+	VisitGetIntermediateCaResponse(w http.ResponseWriter) error
+}
+
+type GetIntermediateCa200JSONResponse CertificateAuthority
+
+func (response GetIntermediateCa200JSONResponse) VisitGetIntermediateCaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIntermediateCadefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetIntermediateCadefaultJSONResponse) VisitGetIntermediateCaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetIntermediateCaOcspRespondersRequestObject struct {
 	IntermediateCaId int64 `json:"intermediate_ca_id"`
 }
@@ -4399,6 +4632,40 @@ type AddIntermediateCaOcspResponderdefaultJSONResponse struct {
 }
 
 func (response AddIntermediateCaOcspResponderdefaultJSONResponse) VisitAddIntermediateCaOcspResponderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteIntermediateCaOcspResponderRequestObject struct {
+	IntermediateCaId int64 `json:"intermediate_ca_id"`
+	OcspResponderId  int64 `json:"ocsp_responder_id"`
+}
+
+type DeleteIntermediateCaOcspResponderResponseObject interface {
+	VisitDeleteIntermediateCaOcspResponderResponse(w http.ResponseWriter) error
+}
+
+type DeleteIntermediateCaOcspResponder204Response struct {
+}
+
+func (response DeleteIntermediateCaOcspResponder204Response) VisitDeleteIntermediateCaOcspResponderResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteIntermediateCaOcspResponderdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteIntermediateCaOcspResponderdefaultJSONResponse) VisitDeleteIntermediateCaOcspResponderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5297,6 +5564,124 @@ func (response DeleteOcspResponderdefaultJSONResponse) VisitDeleteOcspResponderR
 	return err
 }
 
+type GetOcspResponderRequestObject struct {
+	OcspResponderId int64 `json:"ocsp_responder_id"`
+}
+
+type GetOcspResponderResponseObject interface {
+	VisitGetOcspResponderResponse(w http.ResponseWriter) error
+}
+
+type GetOcspResponder200JSONResponse OcspResponder
+
+func (response GetOcspResponder200JSONResponse) VisitGetOcspResponderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspResponderdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetOcspResponderdefaultJSONResponse) VisitGetOcspResponderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOcspResponderRequestObject struct {
+	OcspResponderId int64 `json:"ocsp_responder_id"`
+	Body            *multipart.Reader
+}
+
+type UpdateOcspResponderResponseObject interface {
+	VisitUpdateOcspResponderResponse(w http.ResponseWriter) error
+}
+
+type UpdateOcspResponder200JSONResponse OcspResponder
+
+func (response UpdateOcspResponder200JSONResponse) VisitUpdateOcspResponderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOcspResponderdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UpdateOcspResponderdefaultJSONResponse) VisitUpdateOcspResponderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspRespondersCertificateRequestObject struct {
+	OcspResponderId int64 `json:"ocsp_responder_id"`
+}
+
+type GetOcspRespondersCertificateResponseObject interface {
+	VisitGetOcspRespondersCertificateResponse(w http.ResponseWriter) error
+}
+
+type GetOcspRespondersCertificate200JSONResponse CertificateDetails
+
+func (response GetOcspRespondersCertificate200JSONResponse) VisitGetOcspRespondersCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspRespondersCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetOcspRespondersCertificatedefaultJSONResponse) VisitGetOcspRespondersCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type FindSecurityServersRequestObject struct {
 	Params FindSecurityServersParams
 }
@@ -6036,6 +6421,46 @@ func (response GetTimestampingServicedefaultJSONResponse) VisitGetTimestampingSe
 	return err
 }
 
+type UpdateTimestampingServiceRequestObject struct {
+	TimestampingServiceId int64 `json:"timestamping_service_id"`
+	Body                  *multipart.Reader
+}
+
+type UpdateTimestampingServiceResponseObject interface {
+	VisitUpdateTimestampingServiceResponse(w http.ResponseWriter) error
+}
+
+type UpdateTimestampingService200JSONResponse TimestampingService
+
+func (response UpdateTimestampingService200JSONResponse) VisitUpdateTimestampingServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTimestampingServicedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UpdateTimestampingServicedefaultJSONResponse) VisitUpdateTimestampingServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTokensRequestObject struct {
 }
 
@@ -6236,12 +6661,21 @@ type StrictServerInterface interface {
 	// GetInitializationStatus what is initialized
 	// (GET /initialization/status)
 	GetInitializationStatus(ctx context.Context, request GetInitializationStatusRequestObject) (GetInitializationStatusResponseObject, error)
+	// DeleteIntermediateCa delete an intermediate CA with its responders
+	// (DELETE /intermediate-cas/{intermediate_ca_id})
+	DeleteIntermediateCa(ctx context.Context, request DeleteIntermediateCaRequestObject) (DeleteIntermediateCaResponseObject, error)
+	// GetIntermediateCa an intermediate CA
+	// (GET /intermediate-cas/{intermediate_ca_id})
+	GetIntermediateCa(ctx context.Context, request GetIntermediateCaRequestObject) (GetIntermediateCaResponseObject, error)
 	// GetIntermediateCaOcspResponders the OCSP responders of an intermediate CA
 	// (GET /intermediate-cas/{intermediate_ca_id}/ocsp-responders)
 	GetIntermediateCaOcspResponders(ctx context.Context, request GetIntermediateCaOcspRespondersRequestObject) (GetIntermediateCaOcspRespondersResponseObject, error)
 	// AddIntermediateCaOcspResponder add an OCSP responder to an intermediate CA
 	// (POST /intermediate-cas/{intermediate_ca_id}/ocsp-responders)
 	AddIntermediateCaOcspResponder(ctx context.Context, request AddIntermediateCaOcspResponderRequestObject) (AddIntermediateCaOcspResponderResponseObject, error)
+	// DeleteIntermediateCaOcspResponder delete an OCSP responder of an intermediate CA
+	// (DELETE /intermediate-cas/{intermediate_ca_id}/ocsp-responders/{ocsp_responder_id})
+	DeleteIntermediateCaOcspResponder(ctx context.Context, request DeleteIntermediateCaOcspResponderRequestObject) (DeleteIntermediateCaOcspResponderResponseObject, error)
 	// FindManagementRequests management requests (UC MEMBER_09, 21, 34)
 	// (GET /management-requests)
 	FindManagementRequests(ctx context.Context, request FindManagementRequestsRequestObject) (FindManagementRequestsResponseObject, error)
@@ -6311,6 +6745,15 @@ type StrictServerInterface interface {
 	// DeleteOcspResponder delete an OCSP responder
 	// (DELETE /ocsp-responders/{ocsp_responder_id})
 	DeleteOcspResponder(ctx context.Context, request DeleteOcspResponderRequestObject) (DeleteOcspResponderResponseObject, error)
+	// GetOcspResponder an OCSP responder
+	// (GET /ocsp-responders/{ocsp_responder_id})
+	GetOcspResponder(ctx context.Context, request GetOcspResponderRequestObject) (GetOcspResponderResponseObject, error)
+	// UpdateOcspResponder change an OCSP responder; what is not given stays
+	// (PATCH /ocsp-responders/{ocsp_responder_id})
+	UpdateOcspResponder(ctx context.Context, request UpdateOcspResponderRequestObject) (UpdateOcspResponderResponseObject, error)
+	// GetOcspRespondersCertificate the certificate of an OCSP responder
+	// (GET /ocsp-responders/{ocsp_responder_id}/certificate)
+	GetOcspRespondersCertificate(ctx context.Context, request GetOcspRespondersCertificateRequestObject) (GetOcspRespondersCertificateResponseObject, error)
 	// FindSecurityServers the registered security servers (UC MEMBER_17)
 	// (GET /security-servers)
 	FindSecurityServers(ctx context.Context, request FindSecurityServersRequestObject) (FindSecurityServersResponseObject, error)
@@ -6371,6 +6814,9 @@ type StrictServerInterface interface {
 	// GetTimestampingService an approved time-stamping service
 	// (GET /timestamping-services/{timestamping_service_id})
 	GetTimestampingService(ctx context.Context, request GetTimestampingServiceRequestObject) (GetTimestampingServiceResponseObject, error)
+	// UpdateTimestampingService change a time-stamping service; a certificate that is not given stays
+	// (PATCH /timestamping-services/{timestamping_service_id})
+	UpdateTimestampingService(ctx context.Context, request UpdateTimestampingServiceRequestObject) (UpdateTimestampingServiceResponseObject, error)
 	// GetTokens the tokens and their signing keys
 	// (GET /tokens)
 	GetTokens(ctx context.Context, request GetTokensRequestObject) (GetTokensResponseObject, error)
@@ -7237,6 +7683,56 @@ func (sh *strictHandler) GetInitializationStatus(ctx echo.Context) error {
 	return nil
 }
 
+// DeleteIntermediateCa operation middleware
+func (sh *strictHandler) DeleteIntermediateCa(ctx echo.Context, intermediateCaId int64) error {
+	var request DeleteIntermediateCaRequestObject
+
+	request.IntermediateCaId = intermediateCaId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteIntermediateCa(ctx.Request().Context(), request.(DeleteIntermediateCaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteIntermediateCa")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteIntermediateCaResponseObject); ok {
+		return validResponse.VisitDeleteIntermediateCaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetIntermediateCa operation middleware
+func (sh *strictHandler) GetIntermediateCa(ctx echo.Context, intermediateCaId int64) error {
+	var request GetIntermediateCaRequestObject
+
+	request.IntermediateCaId = intermediateCaId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIntermediateCa(ctx.Request().Context(), request.(GetIntermediateCaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIntermediateCa")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIntermediateCaResponseObject); ok {
+		return validResponse.VisitGetIntermediateCaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetIntermediateCaOcspResponders operation middleware
 func (sh *strictHandler) GetIntermediateCaOcspResponders(ctx echo.Context, intermediateCaId int64) error {
 	var request GetIntermediateCaOcspRespondersRequestObject
@@ -7287,6 +7783,32 @@ func (sh *strictHandler) AddIntermediateCaOcspResponder(ctx echo.Context, interm
 		return err
 	} else if validResponse, ok := response.(AddIntermediateCaOcspResponderResponseObject); ok {
 		return validResponse.VisitAddIntermediateCaOcspResponderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteIntermediateCaOcspResponder operation middleware
+func (sh *strictHandler) DeleteIntermediateCaOcspResponder(ctx echo.Context, intermediateCaId int64, ocspResponderId int64) error {
+	var request DeleteIntermediateCaOcspResponderRequestObject
+
+	request.IntermediateCaId = intermediateCaId
+	request.OcspResponderId = ocspResponderId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteIntermediateCaOcspResponder(ctx.Request().Context(), request.(DeleteIntermediateCaOcspResponderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteIntermediateCaOcspResponder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteIntermediateCaOcspResponderResponseObject); ok {
+		return validResponse.VisitDeleteIntermediateCaOcspResponderResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8014,6 +8536,87 @@ func (sh *strictHandler) DeleteOcspResponder(ctx echo.Context, ocspResponderId i
 	return nil
 }
 
+// GetOcspResponder operation middleware
+func (sh *strictHandler) GetOcspResponder(ctx echo.Context, ocspResponderId int64) error {
+	var request GetOcspResponderRequestObject
+
+	request.OcspResponderId = ocspResponderId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOcspResponder(ctx.Request().Context(), request.(GetOcspResponderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOcspResponder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOcspResponderResponseObject); ok {
+		return validResponse.VisitGetOcspResponderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateOcspResponder operation middleware
+func (sh *strictHandler) UpdateOcspResponder(ctx echo.Context, ocspResponderId int64) error {
+	var request UpdateOcspResponderRequestObject
+
+	request.OcspResponderId = ocspResponderId
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOcspResponder(ctx.Request().Context(), request.(UpdateOcspResponderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOcspResponder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateOcspResponderResponseObject); ok {
+		return validResponse.VisitUpdateOcspResponderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOcspRespondersCertificate operation middleware
+func (sh *strictHandler) GetOcspRespondersCertificate(ctx echo.Context, ocspResponderId int64) error {
+	var request GetOcspRespondersCertificateRequestObject
+
+	request.OcspResponderId = ocspResponderId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOcspRespondersCertificate(ctx.Request().Context(), request.(GetOcspRespondersCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOcspRespondersCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOcspRespondersCertificateResponseObject); ok {
+		return validResponse.VisitGetOcspRespondersCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // FindSecurityServers operation middleware
 func (sh *strictHandler) FindSecurityServers(ctx echo.Context, params FindSecurityServersParams) error {
 	var request FindSecurityServersRequestObject
@@ -8596,6 +9199,37 @@ func (sh *strictHandler) GetTimestampingService(ctx echo.Context, timestampingSe
 		return err
 	} else if validResponse, ok := response.(GetTimestampingServiceResponseObject); ok {
 		return validResponse.VisitGetTimestampingServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTimestampingService operation middleware
+func (sh *strictHandler) UpdateTimestampingService(ctx echo.Context, timestampingServiceId int64) error {
+	var request UpdateTimestampingServiceRequestObject
+
+	request.TimestampingServiceId = timestampingServiceId
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTimestampingService(ctx.Request().Context(), request.(UpdateTimestampingServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTimestampingService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTimestampingServiceResponseObject); ok {
+		return validResponse.VisitUpdateTimestampingServiceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
