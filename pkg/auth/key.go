@@ -17,7 +17,7 @@ import (
 
 // keyFor is how long a key that was found may be used without asking the database again. A key that is revoked on this server is
 // forgotten at once; on another server of the same database within this time.
-const keyFor = 60 * time.Second
+const keyFor = 2 * time.Second
 
 // Key authenticates by the value of an API key. Fault: Unauthorized.
 func (s *Service) Key(ctx context.Context, value string) (*Principal, error) {

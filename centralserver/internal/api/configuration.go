@@ -49,8 +49,11 @@ func (a *API) GetSystemStatus(ctx context.Context, _ gen.GetSystemStatusRequestO
 
 func (a *API) systemStatus(ctx context.Context) (gen.SystemStatus, error) {
 	status, err := a.initializationStatus(ctx)
-	alone := false
-	return gen.SystemStatus{InitializationStatus: &status, HighAvailabilityStatus: &gen.HighAvailabilityStatus{IsHaConfigured: &alone, NodeName: optional("node_0")}}, err
+	if err != nil {
+		return gen.SystemStatus{}, err
+	}
+	s, err := a.Configuration.InitializationStatus(ctx)
+	return gen.SystemStatus{InitializationStatus: &status, HighAvailabilityStatus: &gen.HighAvailabilityStatus{IsHaConfigured: &s.Several, NodeName: optional(s.Node)}}, err
 }
 
 // GetSystemVersion gives the program's version.

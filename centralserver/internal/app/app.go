@@ -53,11 +53,12 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err := os.MkdirAll(public, 0o755); err != nil {
 		return err
 	}
-	rows := store.New(h.DB)
+	rows := store.New(h.DB).ForNode(c.Node)
 	requests := management.New(rows.Management(), management.Settings{
 		Pairing: c.ManagementRequests.Pairing, AutoApprove: management.AutoApprove(c.ManagementRequests.AutoApprove),
 	})
 	configuration := confgen.New(confgen.Config{
+		Node:            c.Node,
 		PublicDirectory: public, PublicPort: c.PublicationPort, Interval: c.GlobalConfiguration.Interval, Poll: c.GlobalConfiguration.Poll,
 		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval, RegistrationPort: c.RegistrationPort,
 		ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,

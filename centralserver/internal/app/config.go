@@ -3,9 +3,11 @@ package app
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/ristmik/ristmik/centralserver/internal/management"
+	"github.com/ristmik/ristmik/centralserver/internal/store"
 	"github.com/ristmik/ristmik/pkg/host"
 	"github.com/ristmik/ristmik/pkg/token"
 )
@@ -13,6 +15,7 @@ import (
 // Config is the central server's configuration file.
 type Config struct {
 	host.Config         `yaml:",inline"`
+	Node                string              `yaml:"node"`             // name of this central server among those on its database
 	PublicationPort     int                 `yaml:"publication_port"` // configuration and WSDL over HTTP; anchors carry it when it is not 80
 	RegistrationPort    int                 `yaml:"registration_port"`
 	ManagementPort      int                 `yaml:"management_port"`
@@ -46,11 +49,13 @@ type AutoApprove struct {
 // DefaultConfig has X-Road's ports and intervals.
 func DefaultConfig() *Config {
 	return &Config{
-		Config: host.Defaults("/var/lib/ristmik/central"), PublicationPort: 80, RegistrationPort: 4001, ManagementPort: 4002,
+		Config: host.Defaults("/var/lib/ristmik/central"), Node: store.FirstNode, PublicationPort: 80, RegistrationPort: 4001, ManagementPort: 4002,
 		GlobalConfiguration: GlobalConfiguration{Interval: time.Minute, Poll: time.Second, KeyAlgorithm: token.RSA2048, TimeStampingInterval: time.Minute},
 		ManagementRequests:  ManagementRequests{Pairing: management.PairingRequired, PerMinute: 10},
 	}
 }
+
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Shared is the part that both daemons have.
 func (c *Config) Shared() *host.Config { return &c.Config }
@@ -59,6 +64,9 @@ func (c *Config) Shared() *host.Config { return &c.Config }
 func (c *Config) Validate() error {
 	if err := c.Config.Validate(); err != nil {
 		return err
+	}
+	if !nodeName.MatchString(c.Node) {
+		return fmt.Errorf("node: %q is not a name of letters, digits, - and _", c.Node)
 	}
 	for name, port := range map[string]int{"publication_port": c.PublicationPort, "registration_port": c.RegistrationPort, "management_port": c.ManagementPort} {
 		if port <= 0 || port > 65535 {

@@ -34,7 +34,7 @@ func (a StoredAnchor) AnchorFileName(instance string) string {
 	return fmt.Sprintf("configuration_anchor_%s_%s_UTC_%s.xml", instance, a.Source.word(), a.GeneratedAt.UTC().Format("2006-01-02_15_04_05"))
 }
 
-// RecreateAnchor makes the anchor of a source anew from its keys and the server's address (GCONF_12/17).
+// RecreateAnchor makes the anchor of a source anew from the keys and addresses of all nodes (GCONF_12/17).
 func (s *Service) RecreateAnchor(ctx context.Context, source SourceType) (StoredAnchor, error) {
 	audit.SetEvent(ctx, "Re-create "+source.word()+" configuration anchor")
 	err := s.store.Update(ctx, func(tx Tx) error {
@@ -70,19 +70,20 @@ func (s *Service) DownloadURL(ctx context.Context, source SourceType) (string, e
 }
 
 func (s *Service) recreateAnchor(tx Tx, source SourceType) error {
-	keys, err := keysOf(tx, source)
-	if err != nil || len(keys) == 0 {
+	nodes, err := tx.Nodes(source)
+	if err != nil || len(nodes) == 0 {
 		return err
 	}
 	p, err := readParameters(tx)
 	if err != nil {
 		return err
 	}
-	certificates := certificatesOf(keys)
-	address := s.publicAddress(p.address)
-	anchor := globalconf.Anchor{GeneratedAt: tx.Now(), Instance: p.instance, Sources: []globalconf.AnchorSource{
-		{DownloadURL: "http://" + address + "/" + source.directory(), Certificates: certificates},
-	}}
+	anchor := globalconf.Anchor{GeneratedAt: tx.Now(), Instance: p.instance}
+	for _, node := range nodes {
+		anchor.Sources = append(anchor.Sources, globalconf.AnchorSource{
+			DownloadURL: "http://" + s.publicAddress(node.Address) + "/" + source.directory(), Certificates: node.Certificates,
+		})
+	}
 	data := anchor.Encode()
 	return tx.SaveAnchor(StoredAnchor{Source: source, Data: data, Hash: globalconf.AnchorHash(data), GeneratedAt: tx.Now().Truncate(time.Second)})
 }
@@ -92,12 +93,4 @@ func (s *Service) publicAddress(address string) string {
 		return address
 	}
 	return address + ":" + strconv.Itoa(s.config.PublicPort)
-}
-
-func certificatesOf(keys []SigningKey) [][]byte {
-	var certificates [][]byte
-	for _, key := range keys {
-		certificates = append(certificates, key.Certificate)
-	}
-	return certificates
 }

@@ -46,7 +46,7 @@ func (t SourceType) directory() string {
 // Valid reports whether the source exists.
 func (t SourceType) Valid() bool { return t == Internal || t == External }
 
-// SigningKey is a configuration signing key of one source. Exactly one key of a source is active and signs.
+// SigningKey is a configuration signing key of one source at this node. Exactly one key of a source is active and signs.
 type SigningKey struct {
 	ID          string // 40 hex digits, also the key's identifier on the token
 	Source      SourceType
@@ -128,6 +128,8 @@ type Tx interface {
 	SigningKeys() ([]SigningKey, error)
 	AddSigningKey(SigningKey) error
 	ActivateSigningKey(SigningKey) error // and makes the source's other keys inactive
+	NodeNames() ([]string, error)        // all central servers that have an address
+	Nodes(SourceType) ([]Node, error)    // all central servers that publish the source, by name
 	RemoveSigningKey(id string) error
 	Anchor(SourceType) (*StoredAnchor, error) // nil when there is none
 	SaveAnchor(StoredAnchor) error
@@ -142,8 +144,16 @@ type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 }
 
+// Node is one of the central servers on this database, as a source of configuration.
+type Node struct {
+	Name         string
+	Address      string   // DNS name or IP address
+	Certificates [][]byte // of its signing keys of one source, DER
+}
+
 // Config is what the service is told at start.
 type Config struct {
+	Node                  string        // this central server's name among those on the database
 	PublicDirectory       string        // files that the publication door serves
 	PublicPort            int           // port of that door, as it stands in anchors; 80 is left out
 	Interval              time.Duration // between two generations of an unchanged registry

@@ -64,7 +64,7 @@ func (s *Service) due(ctx context.Context) bool {
 // ready is false on a server that nobody has initialized yet: there is nothing to generate and nothing to complain about.
 func (s *Service) ready(ctx context.Context) bool {
 	status, err := s.InitializationStatus(ctx)
-	return err == nil && status.TokenInitialized
+	return err == nil && status.TokenInitialized && status.Address != ""
 }
 
 // Generate reads the registry, builds and signs every version of both sources and publishes them; on any failure what is published
@@ -125,13 +125,17 @@ type contents struct {
 	parameters parameters
 	shared     *globalconf.SharedParameters
 	keys       map[SourceType][]SigningKey
+	nodes      map[SourceType][]Node
 }
 
 func (s *Service) read(ctx context.Context) (*contents, error) {
-	c := contents{keys: map[SourceType][]SigningKey{}}
+	c := contents{keys: map[SourceType][]SigningKey{}, nodes: map[SourceType][]Node{}}
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		for _, source := range SourceTypes {
 			if c.keys[source], err = keysOf(tx, source); err != nil {
+				return err
+			}
+			if c.nodes[source], err = tx.Nodes(source); err != nil {
 				return err
 			}
 		}
@@ -170,12 +174,25 @@ func (s *Service) contents(c *contents) (*globalconf.PrivateParameters, *globalc
 	shared := *c.shared
 	shared.InstanceIdentifier = p.instance
 	shared.GlobalSettings.OCSPFreshness = p.ocspFreshness
-	shared.Sources = []globalconf.Source{{
-		Address:              s.publicAddress(p.address),
-		InternalCertificates: certificatesOf(c.keys[Internal]),
-		ExternalCertificates: certificatesOf(c.keys[External]),
-	}}
+	shared.Sources = s.sources(c.nodes)
 	return private, &shared, nil
+}
+
+// sources lists the central servers that publish, each with its own certificates. One without both kinds of keys publishes nothing yet.
+func (s *Service) sources(nodes map[SourceType][]Node) []globalconf.Source {
+	external := map[string][][]byte{}
+	for _, node := range nodes[External] {
+		external[node.Name] = node.Certificates
+	}
+	var sources []globalconf.Source
+	for _, node := range nodes[Internal] {
+		if external[node.Name] != nil {
+			sources = append(sources, globalconf.Source{
+				Address: s.publicAddress(node.Address), InternalCertificates: node.Certificates, ExternalCertificates: external[node.Name],
+			})
+		}
+	}
+	return sources
 }
 
 func notGenerated(reason string) error {

@@ -93,9 +93,17 @@ func (t *Tx) Memberships() ([]registry.Membership, error) {
 	return all(t.tx.DB().Raw(memberships+" ORDER BY g.code, i.member_class, i.member_code, i.subsystem_code"), toMembership)
 }
 
+// nodeOf is the node that a parameter belongs to: the address is each central server's own, the rest is common.
+func (t *Tx) nodeOf(key string) string {
+	if key == registry.ParameterAddress {
+		return t.node
+	}
+	return ""
+}
+
 // Parameter reads a system parameter, "" when it is not set.
 func (t *Tx) Parameter(key string) (string, error) {
-	row, err := first[struct{ Value string }](t.tx.DB().Raw("SELECT value FROM system_parameter WHERE key = ?", key))
+	row, err := first[struct{ Value string }](t.tx.DB().Raw("SELECT value FROM system_parameter WHERE key = ? AND node = ?", key, t.nodeOf(key)))
 	if err != nil || row == nil {
 		return "", err
 	}
@@ -104,6 +112,6 @@ func (t *Tx) Parameter(key string) (string, error) {
 
 // SetParameter writes a system parameter.
 func (t *Tx) SetParameter(key, value string) error {
-	return one(t.tx.DB().Exec(`INSERT INTO system_parameter (key, value, updated_at) VALUES (?, ?, ?)
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, key, value, t.Now()))
+	return one(t.tx.DB().Exec(`INSERT INTO system_parameter (key, node, value, updated_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (key, node) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, key, t.nodeOf(key), value, t.Now()))
 }

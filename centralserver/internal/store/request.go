@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ristmik/ristmik/centralserver/internal/management"
-	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/pkg/request"
 )
 
@@ -13,7 +12,7 @@ type requestRow struct {
 	Key             parts `gorm:"embedded"` // of the server
 	ID              int64
 	Type, Origin    string
-	Status          *string
+	Status          string
 	ProcessingID    *int64
 	OwnerName       *string
 	ClientClass     *string
@@ -30,7 +29,7 @@ type requestRow struct {
 }
 
 func toRequest(r requestRow) (management.Record, error) {
-	record := management.Record{ID: r.ID, Origin: management.Origin(r.Origin), Status: management.Status(value(r.Status)), ServerOwnerName: value(r.OwnerName),
+	record := management.Record{ID: r.ID, Origin: management.Origin(r.Origin), Status: management.Status(r.Status), ServerOwnerName: value(r.OwnerName),
 		ClientOwnerName: value(r.ClientOwnerName), Address: r.Address, SubsystemName: r.SubsystemName, Comments: r.Comments, Certificate: r.Certificate,
 		CertificateHash: r.CertificateHash, ChangedBy: value(r.ChangedByID), Processing: value(r.ProcessingID), CreatedAt: r.CreatedAt.UTC()}
 	var err error
@@ -52,10 +51,10 @@ func value[T any](p *T) (v T) {
 }
 
 const (
-	requestColumns = `q.id, q.type, q.origin, p.status, q.processing_id, i.instance, i.member_class, i.member_code, i.server_code, o.name AS owner_name,
+	requestColumns = `q.id, q.type, q.origin, q.status, q.processing_id, i.instance, i.member_class, i.member_code, i.server_code, o.name AS owner_name,
 		ci.member_class AS client_class, ci.member_code AS client_code, ci.subsystem_code AS client_subsystem, co.name AS client_owner_name,
 		q.certificate, q.certificate_hash, q.address, q.subsystem_name, q.comments, q.changed_by_id, q.created_at`
-	requestTables = `management_request q LEFT JOIN request_processing p ON p.id = q.processing_id
+	requestTables = `management_request q
 		JOIN identifier i ON i.id = q.server_identifier_id
 		LEFT JOIN identifier oi ON oi.object_type = 'MEMBER' AND oi.instance = i.instance AND oi.member_class = i.member_class
 			AND oi.member_code = i.member_code AND oi.subsystem_code = '' AND oi.server_code = ''
@@ -65,44 +64,6 @@ const (
 			AND coi.member_code = ci.member_code AND coi.subsystem_code = '' AND coi.server_code = ''
 		LEFT JOIN member co ON co.identifier_id = coi.id`
 )
-
-// requestOrder is how each key of management.SortKeys is ordered.
-var requestOrder = map[string]string{
-	"id": "q.id", "created_at": "q.created_at", "type": "q.type", "security_server_owner": "lower(COALESCE(o.name, ''))",
-	"security_server_id": "lower(i.instance || ':' || i.member_class || ':' || i.member_code || ':' || i.server_code)", "status": "COALESCE(p.status, '')",
-}
-
-// Requests lists management requests.
-func (t *Tx) Requests(f management.Filter) (registry.Page[management.Record], error) {
-	var c conditions
-	if f.Text != "" {
-		text := like(f.Text)
-		c.add(`(CAST(q.id AS TEXT) LIKE lower(?) ESCAPE '!' OR CAST(q.created_at AS TEXT) LIKE lower(?) ESCAPE '!' OR lower(COALESCE(o.name, '')) LIKE lower(?) ESCAPE '!'
-			OR lower(i.instance) LIKE lower(?) ESCAPE '!' OR lower(i.member_class) LIKE lower(?) ESCAPE '!' OR lower(i.member_code) LIKE lower(?) ESCAPE '!'
-			OR lower(i.server_code) LIKE lower(?) ESCAPE '!')`, text, text, text, text, text, text, text)
-	}
-	if f.Origin != "" {
-		c.add("q.origin = ?", string(f.Origin))
-	}
-	if len(f.Types) > 0 {
-		names := make([]string, 0, len(f.Types))
-		for _, kind := range f.Types {
-			names = append(names, management.TypeName(kind))
-		}
-		c.add("q.type IN ?", names)
-	}
-	if f.Status != management.None {
-		c.add("p.status = ?", string(f.Status))
-	}
-	if !f.Server.IsZero() {
-		c.add("("+matching+")", serverKey(f.Server)...)
-	}
-	if !f.Member.IsZero() {
-		c.add(`(i.instance = ? AND i.member_class = ? AND i.member_code = ? OR ci.instance = ? AND ci.member_class = ? AND ci.member_code = ?)`,
-			f.Member.Instance(), f.Member.MemberClass(), f.Member.MemberCode(), f.Member.Instance(), f.Member.MemberClass(), f.Member.MemberCode())
-	}
-	return page(t, requestTables, requestColumns, c, requestOrder, "q.id", f.Paging, toRequest)
-}
 
 // Request gives one request, nil when there is none.
 func (t *Tx) Request(id int64) (*management.Record, error) {
@@ -127,10 +88,22 @@ func (t *Tx) AddRequest(r management.Record) (int64, error) {
 		}
 		client = &id
 	}
-	return t.insert(`INSERT INTO management_request (type, origin, processing_id, server_identifier_id, client_identifier_id, certificate, certificate_hash,
-		address, subsystem_name, comments, changed_by_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		management.TypeName(r.Type), string(r.Origin), orNull(r.Processing), server, client, r.Certificate, r.CertificateHash,
+	id, err := t.insert(`INSERT INTO management_request (type, origin, processing_id, status, server_identifier_id, client_identifier_id, certificate,
+		certificate_hash, address, subsystem_name, comments, changed_by_id, created_at)
+		VALUES (?, ?, ?, COALESCE((SELECT status FROM request_processing WHERE id = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		management.TypeName(r.Type), string(r.Origin), orNull(r.Processing), orNull(r.Processing), server, client, r.Certificate, r.CertificateHash,
 		r.Address, r.SubsystemName, r.Comments, orNull(r.ChangedBy), t.Now())
+	if err != nil {
+		return 0, err
+	}
+	return id, t.count("q.id = ?", id)
+}
+
+// count adds the requests that meet the condition to the table of numbers.
+func (t *Tx) count(condition string, values ...any) error {
+	return t.tx.DB().Exec(`INSERT INTO request_count (server_identifier_id, type, origin, status, number)
+		SELECT q.server_identifier_id, q.type, q.origin, q.status, 1 FROM management_request q WHERE `+condition+`
+		ON CONFLICT (server_identifier_id, type, origin, status) DO UPDATE SET number = request_count.number + 1`, values...).Error
 }
 
 func orNull(id int64) *int64 {
@@ -177,9 +150,21 @@ func (t *Tx) processing(condition string, values ...any) (*management.Processing
 	return p, err
 }
 
-// SetStatus moves a registration; it fails when the status is no longer from.
+// SetStatus moves a registration and its requests; it fails when the status is no longer from.
 func (t *Tx) SetStatus(processing int64, from, to management.Status) error {
-	return one(t.tx.DB().Exec("UPDATE request_processing SET status = ?, updated_at = ? WHERE id = ? AND status = ?", string(to), t.Now(), processing, string(from)))
+	if err := one(t.tx.DB().Exec("UPDATE request_processing SET status = ?, updated_at = ? WHERE id = ? AND status = ?",
+		string(to), t.Now(), processing, string(from))); err != nil {
+		return err
+	}
+	if err := t.tx.DB().Exec(`UPDATE request_count SET number = number - 1 WHERE EXISTS (SELECT 1 FROM management_request q WHERE q.processing_id = ?
+		AND q.server_identifier_id = request_count.server_identifier_id AND q.type = request_count.type AND q.origin = request_count.origin
+		AND q.status = request_count.status)`, processing).Error; err != nil {
+		return err
+	}
+	if err := t.tx.DB().Exec("UPDATE management_request SET status = ? WHERE processing_id = ?", string(to), processing).Error; err != nil {
+		return err
+	}
+	return t.count("q.processing_id = ?", processing)
 }
 
 // SetChangedBy notes the request that changed another one's status.

@@ -18,13 +18,25 @@ import (
 )
 
 // Store opens transactions for the rules packages.
-type Store struct{ db *database.DB }
+type Store struct {
+	db   *database.DB
+	node string
+}
 
 // New makes the store on a migrated database.
-func New(db *database.DB) *Store { return &Store{db: db} }
+func New(db *database.DB) *Store { return &Store{db, FirstNode} }
+
+// FirstNode is the name of a central server that is alone, or the first of several.
+const FirstNode = "node_0"
+
+// ForNode is the same store as the central server of this name sees it: addresses and signing keys are a node's own.
+func (s *Store) ForNode(name string) *Store { return &Store{s.db, name} }
 
 // Tx is one transaction; it is what the rules packages' ports ask for.
-type Tx struct{ tx *database.Tx }
+type Tx struct {
+	tx   *database.Tx
+	node string
+}
 
 // Now is the transaction's one time.
 func (t *Tx) Now() time.Time { return t.tx.Now }
@@ -42,13 +54,13 @@ func (t *Tx) Generation() (int64, error) {
 
 // port gives a rules package transactions in its own words.
 type port[T any] struct {
-	db *database.DB
+	*Store
 	as func(*Tx) T
 }
 
 // View runs fn in a transaction that never writes.
 func (p port[T]) View(ctx context.Context, fn func(T) error) error {
-	return p.db.View(ctx, func(tx *database.Tx) error { return fn(p.as(&Tx{tx})) })
+	return p.db.View(ctx, func(tx *database.Tx) error { return fn(p.as(&Tx{tx, p.node})) })
 }
 
 // duplicates is how often Update looks again after another transaction added the same thing first.
@@ -59,7 +71,7 @@ const duplicates = 4
 func (p port[T]) Update(ctx context.Context, fn func(T) error) error {
 	for n := 1; ; n++ {
 		err := p.db.Update(ctx, func(tx *database.Tx) error {
-			t := &Tx{tx}
+			t := &Tx{tx, p.node}
 			if err := fn(p.as(t)); err != nil {
 				return err
 			}
@@ -76,17 +88,17 @@ func (p port[T]) Update(ctx context.Context, fn func(T) error) error {
 
 // Registry is the port of package registry.
 func (s *Store) Registry() registry.Store {
-	return port[registry.Tx]{s.db, func(t *Tx) registry.Tx { return t }}
+	return port[registry.Tx]{s, func(t *Tx) registry.Tx { return t }}
 }
 
 // Management is the port of package management.
 func (s *Store) Management() management.Store {
-	return port[management.Tx]{s.db, func(t *Tx) management.Tx { return t }}
+	return port[management.Tx]{s, func(t *Tx) management.Tx { return t }}
 }
 
 // Trust is the port of package trust.
 func (s *Store) Trust() trust.Store {
-	return port[trust.Tx]{s.db, func(t *Tx) trust.Tx { return t }}
+	return port[trust.Tx]{s, func(t *Tx) trust.Tx { return t }}
 }
 
 // errMissing says that a row the rules had just seen is not there: a mistake here, never of a caller.

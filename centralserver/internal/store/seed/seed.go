@@ -43,7 +43,7 @@ func Fill(ctx context.Context, db *database.DB, size Size) error {
 	}
 	err := db.Update(ctx, func(tx *database.Tx) error {
 		f := filler{tx: tx, size: size, postgres: db.Driver() == database.Postgres}
-		for _, step := range []func() error{f.settings, f.members, f.servers, f.groups, f.requests, f.certificates} {
+		for _, step := range []func() error{f.settings, f.members, f.clients, f.servers, f.groups, f.requests, f.certificates} {
 			if err := step(); err != nil {
 				return fmt.Errorf("seeding: %w", err)
 			}
@@ -100,7 +100,8 @@ func (f *filler) settings() error {
 	}
 	return f.all(len(Classes),
 		"INSERT INTO member_class (code, description, created_at, updated_at) SELECT {class n}, 'Class ' || {class n}, {now}, {now} FROM {numbers} WHERE true ON CONFLICT DO NOTHING",
-		`INSERT INTO system_parameter (key, value, updated_at) SELECT CASE x.n WHEN 1 THEN 'instanceIdentifier' ELSE 'centralServerAddress' END,
+		`INSERT INTO system_parameter (key, node, value, updated_at) SELECT CASE x.n WHEN 1 THEN 'instanceIdentifier' ELSE 'centralServerAddress' END,
+			CASE x.n WHEN 1 THEN '' ELSE 'node_0' END,
 			CASE x.n WHEN 1 THEN 'EE' ELSE '127.0.0.10' END, {now} FROM {numbers} WHERE x.n < 3 ON CONFLICT DO NOTHING`)
 }
 
@@ -120,6 +121,16 @@ func (f *filler) members() error {
 			SELECT s.id, m.id, 'Service ' || s.subsystem_code, {now}, {now} FROM identifier s
 			JOIN identifier i ON i.object_type = 'MEMBER' AND i.instance = s.instance AND i.member_class = s.member_class AND i.member_code = s.member_code
 			JOIN member m ON m.identifier_id = i.id WHERE s.object_type = 'SUBSYSTEM' ORDER BY s.id`)
+}
+
+func (f *filler) clients() error {
+	const keys = "lower(i.instance), lower(i.member_class), lower(i.member_code), lower(i.subsystem_code), lower(m.name), " +
+		"lower(m.name) || '\n' || lower(i.member_class) || '\n' || lower(i.member_code) || '\n' || lower(i.subsystem_code)"
+	const insert = `INSERT INTO client (id, type, instance, member_class, member_code, subsystem_code, member_name, subsystem_name, member_id, subsystem_id,
+		instance_key, class_key, code_key, subsystem_key, name_key, search)
+		SELECT i.id, i.object_type, i.instance, i.member_class, i.member_code, i.subsystem_code, m.name, `
+	return f.all(0, insert+"'', m.id, NULL, "+keys+" FROM member m JOIN identifier i ON i.id = m.identifier_id ORDER BY i.id",
+		insert+"s.name, NULL, s.id, "+keys+" FROM subsystem s JOIN identifier i ON i.id = s.identifier_id JOIN member m ON m.id = s.member_id ORDER BY i.id")
 }
 
 func (f *filler) servers() error {
@@ -151,15 +162,17 @@ func (f *filler) requests() error {
 			SELECT CASE x.n % 10 WHEN 0 THEN 'AUTH_CERT_REGISTRATION_REQUEST' ELSE 'CLIENT_REGISTRATION_REQUEST' END, 'subject ' || CAST(x.n AS TEXT),
 			CASE x.n % 200 WHEN 1 THEN 'WAITING' WHEN 2 THEN 'SUBMITTED FOR APPROVAL' WHEN 3 THEN 'DECLINED' WHEN 4 THEN 'REVOKED' ELSE 'APPROVED' END,
 			{now}, {now} FROM {numbers} WHERE x.n <= {third} ORDER BY x.n`,
-		`INSERT INTO management_request (type, origin, processing_id, server_identifier_id, client_identifier_id, address, created_at)
+		`INSERT INTO management_request (type, origin, processing_id, status, server_identifier_id, client_identifier_id, address, created_at)
 			SELECT CASE WHEN x.n % 3 < 2 THEN p.type WHEN x.n % 9 = 2 THEN 'CLIENT_DELETION_REQUEST' WHEN x.n % 9 = 5 THEN 'AUTH_CERT_DELETION_REQUEST'
 				ELSE 'CLIENT_DISABLE_REQUEST' END,
 			CASE x.n % 3 WHEN 0 THEN 'SECURITY_SERVER' WHEN 1 THEN 'CENTER' ELSE CASE x.n % 2 WHEN 0 THEN 'CENTER' ELSE 'SECURITY_SERVER' END END,
-			CASE WHEN x.n % 3 < 2 THEN p.id END,
+			CASE WHEN x.n % 3 < 2 THEN p.id END, CASE WHEN x.n % 3 < 2 THEN p.status ELSE '' END,
 			(SELECT MIN(identifier_id) FROM security_server) + (x.n / 3 * 7) % {servers},
 			CASE WHEN x.n % 3 < 2 AND p.type LIKE 'AUTH%' OR x.n % 9 = 5 THEN NULL ELSE (SELECT MIN(identifier_id) FROM subsystem) + (x.n / 3 * 11) % {subsystems} END,
 			CASE WHEN x.n % 3 < 2 AND p.type LIKE 'AUTH%' THEN 'ss.example.org' ELSE '' END, {minute n}
 			FROM {numbers} JOIN request_processing p ON p.id = (SELECT MIN(id) FROM request_processing) + x.n / 3 ORDER BY x.n`,
+		`INSERT INTO request_count (server_identifier_id, type, origin, status, number)
+			SELECT server_identifier_id, type, origin, status, COUNT(*) FROM management_request GROUP BY server_identifier_id, type, origin, status`,
 	}
 	replace := strings.NewReplacer("{third}", fmt.Sprint(f.size.Requests/3+1), "{servers}", fmt.Sprint(f.size.Servers), "{subsystems}", fmt.Sprint(f.size.Subsystems))
 	for n := range statements {

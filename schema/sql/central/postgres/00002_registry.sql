@@ -35,7 +35,6 @@ CREATE TABLE member (
 );
 CREATE UNIQUE INDEX member_identifier ON member (identifier_id);
 CREATE INDEX member_by_class ON member (member_class_id);
-CREATE INDEX member_by_name ON member (lower(name), id);
 
 CREATE TABLE subsystem (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -48,14 +47,36 @@ CREATE TABLE subsystem (
 CREATE UNIQUE INDEX subsystem_identifier ON subsystem (identifier_id);
 CREATE INDEX subsystem_by_member ON subsystem (member_id);
 
--- Members and subsystems in one list, as administrators search them.
-CREATE VIEW client AS
-SELECT i.id AS id, 'MEMBER' AS type, i.instance AS instance, i.member_class AS member_class, i.member_code AS member_code, '' AS subsystem_code,
-       m.name AS member_name, '' AS subsystem_name, m.id AS member_id, CAST(NULL AS BIGINT) AS subsystem_id
-FROM member m JOIN identifier i ON i.id = m.identifier_id
-UNION ALL
-SELECT i.id, 'SUBSYSTEM', i.instance, i.member_class, i.member_code, i.subsystem_code, m.name, s.name, CAST(NULL AS BIGINT), s.id
-FROM subsystem s JOIN identifier i ON i.id = s.identifier_id JOIN member m ON m.id = s.member_id;
+-- Members and subsystems in one list, as administrators search and sort them. Keys are folded to lower case by the program; search holds all that
+-- a free text is looked for in, line by line.
+CREATE TABLE client (
+    id             BIGINT PRIMARY KEY REFERENCES identifier (id),
+    type           TEXT NOT NULL,
+    instance       TEXT NOT NULL,
+    member_class   TEXT NOT NULL,
+    member_code    TEXT NOT NULL,
+    subsystem_code TEXT NOT NULL,
+    member_name    TEXT NOT NULL,
+    subsystem_name TEXT NOT NULL,
+    member_id      BIGINT REFERENCES member (id) ON DELETE CASCADE,
+    subsystem_id   BIGINT REFERENCES subsystem (id) ON DELETE CASCADE,
+    instance_key   TEXT NOT NULL,
+    class_key      TEXT NOT NULL,
+    code_key       TEXT NOT NULL,
+    subsystem_key  TEXT NOT NULL,
+    name_key       TEXT NOT NULL,
+    search         TEXT NOT NULL,
+    CHECK ((member_id IS NULL) <> (subsystem_id IS NULL))
+);
+CREATE UNIQUE INDEX client_member ON client (member_id) WHERE member_id IS NOT NULL;
+CREATE UNIQUE INDEX client_subsystem ON client (subsystem_id) WHERE subsystem_id IS NOT NULL;
+CREATE INDEX client_by_identifier ON client (member_class, member_code, subsystem_code);
+CREATE INDEX client_by_instance ON client (instance_key, id);
+CREATE INDEX client_by_class ON client (class_key, id);
+CREATE INDEX client_by_code ON client (code_key, id);
+CREATE INDEX client_by_name ON client (name_key, id);
+CREATE INDEX client_by_type ON client (type, id);
+CREATE INDEX client_by_search ON client (id, search);
 
 CREATE TABLE security_server (
     id                       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -187,14 +208,29 @@ CREATE TABLE management_request (
     address              TEXT NOT NULL DEFAULT '',
     subsystem_name       TEXT NOT NULL DEFAULT '',
     comments             TEXT NOT NULL DEFAULT '',
+    status               TEXT NOT NULL DEFAULT '', -- that of its processing, '' when it has none
     changed_by_id        BIGINT REFERENCES management_request (id),
     created_at           TIMESTAMPTZ NOT NULL,
     CHECK ((processing_id IS NOT NULL) = (type IN ('AUTH_CERT_REGISTRATION_REQUEST', 'CLIENT_REGISTRATION_REQUEST', 'OWNER_CHANGE_REQUEST')))
 );
 CREATE UNIQUE INDEX management_request_pair ON management_request (processing_id, origin);
-CREATE INDEX management_request_by_time ON management_request (created_at, id);
-CREATE INDEX management_request_by_server ON management_request (server_identifier_id, id);
-CREATE INDEX management_request_by_client ON management_request (client_identifier_id, id);
+-- A list of requests is walked in the order of one of these; they hold what its filters ask, so that no row is read that is not shown.
+CREATE INDEX management_request_by_id ON management_request (id, server_identifier_id, type, origin, status);
+CREATE INDEX management_request_by_time ON management_request (created_at, id, server_identifier_id, type, origin, status);
+CREATE INDEX management_request_by_server ON management_request (server_identifier_id, id, created_at, type, origin, status);
+CREATE INDEX management_request_by_client ON management_request (client_identifier_id, id, created_at, type, origin, status);
+CREATE INDEX management_request_by_type ON management_request (type, id);
+CREATE INDEX management_request_by_status ON management_request (status, id);
+
+-- How many requests of each kind a server has: the length of a list is added up here, requests are not counted.
+CREATE TABLE request_count (
+    server_identifier_id BIGINT NOT NULL REFERENCES identifier (id),
+    type                 TEXT NOT NULL,
+    origin               TEXT NOT NULL,
+    status               TEXT NOT NULL,
+    number               BIGINT NOT NULL CHECK (number >= 0),
+    PRIMARY KEY (server_identifier_id, type, origin, status)
+);
 
 CREATE TABLE authentication_certificate (
     id               BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -207,10 +243,13 @@ CREATE TABLE authentication_certificate (
 CREATE UNIQUE INDEX authentication_certificate_hash ON authentication_certificate (certificate_hash);
 CREATE INDEX authentication_certificate_by_server ON authentication_certificate (server_id);
 
+-- A parameter that belongs to one of several central servers on this database, such as its address, names that server's node.
 CREATE TABLE system_parameter (
-    key        TEXT PRIMARY KEY,
+    key        TEXT NOT NULL,
+    node       TEXT NOT NULL DEFAULT '',
     value      TEXT NOT NULL,
-    updated_at TIMESTAMPTZ NOT NULL
+    updated_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (key, node)
 );
 
 -- One row; the number rises in the transaction of each change that the global configuration must show.
@@ -224,6 +263,7 @@ INSERT INTO configuration_generation (id, number) VALUES (1, 0);
 DROP TABLE configuration_generation;
 DROP TABLE system_parameter;
 DROP TABLE authentication_certificate;
+DROP TABLE request_count;
 DROP TABLE management_request;
 DROP TABLE request_processing;
 DROP TABLE timestamping_service;
@@ -234,7 +274,7 @@ DROP TABLE global_group_member;
 DROP TABLE global_group;
 DROP TABLE server_client;
 DROP TABLE security_server;
-DROP VIEW client;
+DROP TABLE client;
 DROP TABLE subsystem;
 DROP TABLE member;
 DROP TABLE member_class;

@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The software token: one, sealed under its PIN.
+-- The software token: one, sealed under its PIN, for all nodes.
 CREATE TABLE software_token (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     sealed     BLOB NOT NULL,
@@ -9,6 +9,7 @@ CREATE TABLE software_token (
 
 CREATE TABLE configuration_signing_key (
     id          TEXT PRIMARY KEY,
+    node        TEXT NOT NULL, -- the central server that signs with it
     source_type TEXT NOT NULL CONSTRAINT configuration_signing_key_source CHECK (source_type IN ('INTERNAL', 'EXTERNAL')),
     label       TEXT NOT NULL,
     algorithm   TEXT NOT NULL CONSTRAINT configuration_signing_key_algorithm CHECK (algorithm IN ('RSA', 'EC')),
@@ -17,9 +18,10 @@ CREATE TABLE configuration_signing_key (
     active      BOOLEAN NOT NULL,
     created_at  DATETIME NOT NULL
 );
--- One key of a source signs.
-CREATE UNIQUE INDEX configuration_signing_key_active ON configuration_signing_key (source_type) WHERE active;
+-- One key of a source signs at each node.
+CREATE UNIQUE INDEX configuration_signing_key_active ON configuration_signing_key (node, source_type) WHERE active;
 
+-- An anchor names all nodes, so it is the same on each.
 CREATE TABLE configuration_anchor (
     source_type  TEXT PRIMARY KEY CONSTRAINT configuration_anchor_source CHECK (source_type IN ('INTERNAL', 'EXTERNAL')),
     anchor       BLOB NOT NULL,
