@@ -40,7 +40,7 @@ var matrix = map[string]string{
 	"getClientServiceDescriptions": "VO", "getServiceDescription": "VO", "getServiceDescriptionServices": "VO", "getService": "VO",
 	"getServiceServiceClients": "VO", "findServiceClientCandidates": "VO", "addClientServiceDescription": "V", "deleteServiceDescription": "V",
 	"enableServiceDescription": "V", "disableServiceDescription": "V", "updateService": "V", "addServiceServiceClients": "V",
-	"deleteServiceServiceClients": "V",
+	"deleteServiceServiceClients": "V", "updateServiceDescription": "V", "refreshServiceDescription": "V",
 
 	"getClientServiceClients": "VO", "getServiceClient": "VO", "getServiceClientAccessRights": "VO", "addServiceClientAccessRights": "V",
 	"deleteServiceClientAccessRights": "V", "getClientLocalGroups": "VO", "getLocalGroup": "VO", "addClientLocalGroup": "V", "updateLocalGroup": "V",

@@ -73,6 +73,35 @@ func (a *API) GetServiceDescription(ctx context.Context, r gen.GetServiceDescrip
 	return gen.GetServiceDescription200JSONResponse(a.description(d)), nil
 }
 
+// UpdateServiceDescription changes the URL of one and reads it there.
+func (a *API) UpdateServiceDescription(ctx context.Context, r gen.UpdateServiceDescriptionRequestObject) (gen.UpdateServiceDescriptionResponseObject, error) {
+	id, err := descriptionID(r.Id)
+	if err != nil {
+		return nil, err
+	}
+	if err := onlyWSDL(r.Body.Type); err != nil {
+		return nil, err
+	}
+	d, err := a.Services.Move(ctx, id, r.Body.Url, value(r.Body.IgnoreWarnings))
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateServiceDescription200JSONResponse(a.description(d)), nil
+}
+
+// RefreshServiceDescription reads one again.
+func (a *API) RefreshServiceDescription(ctx context.Context, r gen.RefreshServiceDescriptionRequestObject) (gen.RefreshServiceDescriptionResponseObject, error) {
+	id, err := descriptionID(r.Id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.Services.Refresh(ctx, id, value(r.Body.IgnoreWarnings))
+	if err != nil {
+		return nil, err
+	}
+	return gen.RefreshServiceDescription200JSONResponse(a.description(d)), nil
+}
+
 // DeleteServiceDescription removes one with its services.
 func (a *API) DeleteServiceDescription(ctx context.Context, r gen.DeleteServiceDescriptionRequestObject) (gen.DeleteServiceDescriptionResponseObject, error) {
 	id, err := descriptionID(r.Id)

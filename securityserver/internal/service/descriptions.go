@@ -83,10 +83,7 @@ func (s *Services) AddWSDL(ctx context.Context, client identifier.ClientID, addr
 	if err != nil {
 		return Description{}, err
 	}
-	for _, o := range operations {
-		d.Services = append(d.Services, Service{Client: client, Code: o.Code, Version: o.Version, Title: o.Title, URL: o.URL, Timeout: defaultTimeout,
-			TLSAuth: strings.HasPrefix(o.URL, "https:")})
-	}
+	d.Services = offeredBy(client, operations)
 	err = s.config.Store.Update(ctx, func(tx Tx) error {
 		if err := free(tx, d); err != nil {
 			return err
@@ -114,7 +111,7 @@ func free(tx Tx, d Description) error {
 		return err
 	}
 	for _, other := range all {
-		if other.Client != d.Client {
+		if other.Client != d.Client || other.ID == d.ID {
 			continue
 		}
 		if other.URL == d.URL {
@@ -150,23 +147,28 @@ func (s *Services) Delete(ctx context.Context, id int64) error {
 		if err := tx.DeleteDescription(id); err != nil {
 			return err
 		}
-		left, err := tx.Descriptions()
-		if err != nil {
-			return err
-		}
-		rights, err := tx.Rights()
-		if err != nil {
-			return err
-		}
-		for _, r := range rights {
-			if r.Client == d.Client && !offered(left, r.Client, r.ServiceCode) {
-				if err := tx.DeleteRight(r); err != nil {
-					return err
-				}
+		return dropOrphanRights(tx, d.Client)
+	})
+}
+
+// dropOrphanRights removes the rights to service codes that the client offers no more: a new service of that code must not inherit them.
+func dropOrphanRights(tx Tx, client identifier.ClientID) error {
+	left, err := tx.Descriptions()
+	if err != nil {
+		return err
+	}
+	rights, err := tx.Rights()
+	if err != nil {
+		return err
+	}
+	for _, r := range rights {
+		if r.Client == client && !offered(left, r.Client, r.ServiceCode) {
+			if err := tx.DeleteRight(r); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func offered(all []Description, client identifier.ClientID, code string) bool {

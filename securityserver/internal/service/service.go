@@ -108,9 +108,11 @@ type Rows interface {
 	HasClient(id identifier.ClientID) error // NotFound client_not_found
 	Descriptions() ([]Description, error)   // with their services
 	AddDescription(d Description) (int64, error)
-	SaveDescription(d Description) error // disabled and notice
+	SaveDescription(d Description) error // URL, time of the refresh, disabled and notice; a duplicate is Conflict url_already_exists
 	DeleteDescription(id int64) error
-	SaveService(s Service) error // URL, timeout and TLS check
+	AddService(s Service) error  // a duplicate is Conflict service_already_exists
+	SaveService(s Service) error // URL, timeout, TLS check and title
+	DeleteService(id int64) error
 }
 
 // RightRows are access rights in a transaction.

@@ -107,19 +107,38 @@ func (tx Tx) AddDescription(d service.Description) (int64, error) {
 		return 0, duplicate(err, "url_already_exists", "WSDL URL already exists")
 	}
 	for _, s := range d.Services {
-		err := tx.DB().Create(&serviceRow{DescriptionID: row.ID, ClientID: c.ID, Code: s.Code, Version: s.Version, Title: s.Title, URL: s.URL,
-			Timeout: s.Timeout, TLSAuth: s.TLSAuth}).Error
-		if err != nil {
-			return 0, duplicate(err, "service_already_exists", "Service '%s' already exists", s.FullCode())
+		s.DescriptionID, s.Client = row.ID, d.Client
+		if err := tx.AddService(s); err != nil {
+			return 0, err
 		}
 	}
 	return row.ID, nil
 }
 
-// SaveDescription writes the disabled flag and its notice.
+// AddService saves a service of a description.
+func (tx Tx) AddService(s service.Service) error {
+	c, err := tx.clientRow(s.Client)
+	if err != nil {
+		return err
+	}
+	err = tx.DB().Create(&serviceRow{DescriptionID: s.DescriptionID, ClientID: c.ID, Code: s.Code, Version: s.Version, Title: s.Title, URL: s.URL,
+		Timeout: s.Timeout, TLSAuth: s.TLSAuth}).Error
+	return duplicate(err, "service_already_exists", "Service '%s' already exists", s.FullCode())
+}
+
+// DeleteService removes a service.
+func (tx Tx) DeleteService(id int64) error {
+	return one(tx.DB().Where("id = ?", id).Delete(&serviceRow{}))
+}
+
+// SaveDescription writes what can change of a description.
 func (tx Tx) SaveDescription(d service.Description) error {
-	return one(tx.DB().Model(&descriptionRow{}).Where("id = ?", d.ID).
-		Updates(map[string]any{"disabled": d.Disabled, "disabled_notice": d.DisabledNotice}))
+	result := tx.DB().Model(&descriptionRow{}).Where("id = ?", d.ID).Updates(map[string]any{"url": d.URL, "refreshed_at": d.RefreshedAt,
+		"disabled": d.Disabled, "disabled_notice": d.DisabledNotice})
+	if result.Error != nil {
+		return duplicate(result.Error, "url_already_exists", "WSDL URL already exists")
+	}
+	return one(result)
 }
 
 // DeleteDescription removes a description with its services.
@@ -127,10 +146,10 @@ func (tx Tx) DeleteDescription(id int64) error {
 	return one(tx.DB().Where("id = ?", id).Delete(&descriptionRow{}))
 }
 
-// SaveService writes how a service is reached.
+// SaveService writes how a service is reached, and its title.
 func (tx Tx) SaveService(s service.Service) error {
 	return one(tx.DB().Model(&serviceRow{}).Where("id = ?", s.ID).
-		Updates(map[string]any{"url": s.URL, "timeout": s.Timeout, "tls_auth": s.TLSAuth}))
+		Updates(map[string]any{"url": s.URL, "timeout": s.Timeout, "tls_auth": s.TLSAuth, "title": s.Title}))
 }
 
 // Rights gives all access rights.

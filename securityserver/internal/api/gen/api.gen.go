@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -346,6 +347,30 @@ func (e KeyUsageType) Valid() bool {
 	case KeyUsageTypeAUTHENTICATION:
 		return true
 	case KeyUsageTypeSIGNING:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MaintenanceModeStatus.
+const (
+	MaintenanceModeStatusDISABLEDMAINTENANCEMODE       MaintenanceModeStatus = "DISABLED_MAINTENANCE_MODE"
+	MaintenanceModeStatusENABLEDMAINTENANCEMODE        MaintenanceModeStatus = "ENABLED_MAINTENANCE_MODE"
+	MaintenanceModeStatusPENDINGDISABLEMAINTENANCEMODE MaintenanceModeStatus = "PENDING_DISABLE_MAINTENANCE_MODE"
+	MaintenanceModeStatusPENDINGENABLEMAINTENANCEMODE  MaintenanceModeStatus = "PENDING_ENABLE_MAINTENANCE_MODE"
+)
+
+// Valid indicates whether the value is a known member of the MaintenanceModeStatus enum.
+func (e MaintenanceModeStatus) Valid() bool {
+	switch e {
+	case MaintenanceModeStatusDISABLEDMAINTENANCEMODE:
+		return true
+	case MaintenanceModeStatusENABLEDMAINTENANCEMODE:
+		return true
+	case MaintenanceModeStatusPENDINGDISABLEMAINTENANCEMODE:
+		return true
+	case MaintenanceModeStatusPENDINGENABLEMAINTENANCEMODE:
 		return true
 	default:
 		return false
@@ -738,6 +763,11 @@ type GroupMember struct {
 	SubsystemName *string   `json:"subsystem_name,omitempty"`
 }
 
+// IgnoreWarnings defines model for IgnoreWarnings.
+type IgnoreWarnings struct {
+	IgnoreWarnings *bool `json:"ignore_warnings,omitempty"`
+}
+
 // InitialServerConf defines model for InitialServerConf.
 type InitialServerConf struct {
 	IgnoreWarnings     *bool   `json:"ignore_warnings,omitempty"`
@@ -830,6 +860,21 @@ type LocalGroupAdd struct {
 type LocalGroupDescription struct {
 	Description string `json:"description"`
 }
+
+// MaintenanceMode defines model for MaintenanceMode.
+type MaintenanceMode struct {
+	IsManagementServicesProvider bool                  `json:"is_management_services_provider"`
+	Message                      *string               `json:"message,omitempty"`
+	Status                       MaintenanceModeStatus `json:"status"`
+}
+
+// MaintenanceModeMessage defines model for MaintenanceModeMessage.
+type MaintenanceModeMessage struct {
+	Message *string `json:"message,omitempty"`
+}
+
+// MaintenanceModeStatus defines model for MaintenanceModeStatus.
+type MaintenanceModeStatus string
 
 // MemberName defines model for MemberName.
 type MemberName struct {
@@ -952,6 +997,21 @@ type ServiceDescriptionAdd struct {
 // ServiceDescriptionDisabledNotice defines model for ServiceDescriptionDisabledNotice.
 type ServiceDescriptionDisabledNotice struct {
 	DisabledNotice *string `json:"disabled_notice,omitempty"`
+}
+
+// ServiceDescriptionUpdate defines model for ServiceDescriptionUpdate.
+type ServiceDescriptionUpdate struct {
+	IgnoreWarnings *bool `json:"ignore_warnings,omitempty"`
+
+	// NewRestServiceCode of REST services
+	NewRestServiceCode *string `json:"new_rest_service_code,omitempty"`
+
+	// RestServiceCode of REST services
+	RestServiceCode *string `json:"rest_service_code,omitempty"`
+
+	// Type REST services are refused
+	Type ServiceType `json:"type"`
+	Url  string      `json:"url"`
 }
 
 // ServiceType REST services are refused
@@ -1214,8 +1274,14 @@ type AddLocalGroupMemberJSONRequestBody = Members
 // DeleteLocalGroupMemberJSONRequestBody defines body for DeleteLocalGroupMember for application/json ContentType.
 type DeleteLocalGroupMemberJSONRequestBody = Members
 
+// UpdateServiceDescriptionJSONRequestBody defines body for UpdateServiceDescription for application/json ContentType.
+type UpdateServiceDescriptionJSONRequestBody = ServiceDescriptionUpdate
+
 // DisableServiceDescriptionJSONRequestBody defines body for DisableServiceDescription for application/json ContentType.
 type DisableServiceDescriptionJSONRequestBody = ServiceDescriptionDisabledNotice
+
+// RefreshServiceDescriptionJSONRequestBody defines body for RefreshServiceDescription for application/json ContentType.
+type RefreshServiceDescriptionJSONRequestBody = IgnoreWarnings
 
 // UpdateServiceJSONRequestBody defines body for UpdateService for application/json ContentType.
 type UpdateServiceJSONRequestBody = ServiceUpdate
@@ -1225,6 +1291,12 @@ type AddServiceServiceClientsJSONRequestBody = ServiceClients
 
 // DeleteServiceServiceClientsJSONRequestBody defines body for DeleteServiceServiceClients for application/json ContentType.
 type DeleteServiceServiceClientsJSONRequestBody = ServiceClients
+
+// EnableMaintenanceModeJSONRequestBody defines body for EnableMaintenanceMode for application/json ContentType.
+type EnableMaintenanceModeJSONRequestBody = MaintenanceModeMessage
+
+// AddressChangeJSONRequestBody defines body for AddressChange for application/json ContentType.
+type AddressChangeJSONRequestBody = SecurityServerAddress
 
 // AddConfiguredTimestampingServiceJSONRequestBody defines body for AddConfiguredTimestampingService for application/json ContentType.
 type AddConfiguredTimestampingServiceJSONRequestBody = TimestampingService
@@ -1285,6 +1357,9 @@ type ServerInterface interface {
 	// AddClientLocalGroup make a local group
 	// (POST /clients/{id}/local-groups)
 	AddClientLocalGroup(ctx echo.Context, id ClientId) error
+	// ChangeOwner ask the central server to make a registered member the owner of this server
+	// (PUT /clients/{id}/make-owner)
+	ChangeOwner(ctx echo.Context, id ClientId) error
 	// DeleteOrphans delete the keys that are left of a deleted client
 	// (DELETE /clients/{id}/orphans)
 	DeleteOrphans(ctx echo.Context, id ClientId) error
@@ -1294,7 +1369,7 @@ type ServerInterface interface {
 	// RegisterClient send the registration request (UC MEMBER_48); with ignore_warnings false a subsystem that is new to the global configuration is asked about first
 	// (PUT /clients/{id}/register)
 	RegisterClient(ctx echo.Context, id ClientId, params RegisterClientParams) error
-	// RenameClient remember the name of a saved subsystem
+	// RenameClient remember the name of a saved subsystem, or send that of a registered one
 	// (PUT /clients/{id}/rename)
 	RenameClient(ctx echo.Context, id ClientId) error
 	// GetClientSecurityServers servers that list the client
@@ -1414,12 +1489,18 @@ type ServerInterface interface {
 	// GetServiceDescription one service description
 	// (GET /service-descriptions/{id})
 	GetServiceDescription(ctx echo.Context, id DescriptionId) error
+	// UpdateServiceDescription change the URL; the description is downloaded and read there
+	// (PATCH /service-descriptions/{id})
+	UpdateServiceDescription(ctx echo.Context, id DescriptionId) error
 	// DisableServiceDescription answer callers with a notice
 	// (PUT /service-descriptions/{id}/disable)
 	DisableServiceDescription(ctx echo.Context, id DescriptionId) error
 	// EnableServiceDescription let its services be called
 	// (PUT /service-descriptions/{id}/enable)
 	EnableServiceDescription(ctx echo.Context, id DescriptionId) error
+	// RefreshServiceDescription download the description again; services that come or go are asked about first
+	// (PUT /service-descriptions/{id}/refresh)
+	RefreshServiceDescription(ctx echo.Context, id DescriptionId) error
 	// GetServiceDescriptionServices its services
 	// (GET /service-descriptions/{id}/services)
 	GetServiceDescriptionServices(ctx echo.Context, id DescriptionId) error
@@ -1459,12 +1540,24 @@ type ServerInterface interface {
 	// DownloadSystemCertificate the server's internal TLS certificate as tar.gz of PEM and DER
 	// (GET /system/certificate/export)
 	DownloadSystemCertificate(ctx echo.Context) error
+	// MaintenanceMode the maintenance mode of this server
+	// (GET /system/maintenance-mode)
+	MaintenanceMode(ctx echo.Context) error
+	// DisableMaintenanceMode ask the central server to end the maintenance of this server
+	// (PUT /system/maintenance-mode/disable)
+	DisableMaintenanceMode(ctx echo.Context) error
+	// EnableMaintenanceMode ask the central server to announce that this server is in maintenance
+	// (PUT /system/maintenance-mode/enable)
+	EnableMaintenanceMode(ctx echo.Context) error
 	// GetNodeType whether the server is one of several nodes
 	// (GET /system/node-type)
 	GetNodeType(ctx echo.Context) error
-	// GetServerAddress the address in the global configuration
+	// GetServerAddress the address in the global configuration and the one that was asked for
 	// (GET /system/server-address)
 	GetServerAddress(ctx echo.Context) error
+	// AddressChange ask the central server for another address of this server
+	// (PUT /system/server-address)
+	AddressChange(ctx echo.Context) error
 	// GetConfiguredTimestampingServices the configured time-stamping services
 	// (GET /system/timestamping-services)
 	GetConfiguredTimestampingServices(ctx echo.Context) error
@@ -1811,6 +1904,22 @@ func (w *ServerInterfaceWrapper) AddClientLocalGroup(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AddClientLocalGroup(ctx, id)
+	return err
+}
+
+// ChangeOwner converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeOwner(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ClientId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeOwner(ctx, id)
 	return err
 }
 
@@ -2630,6 +2739,22 @@ func (w *ServerInterfaceWrapper) GetServiceDescription(ctx echo.Context) error {
 	return err
 }
 
+// UpdateServiceDescription converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateServiceDescription(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id DescriptionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateServiceDescription(ctx, id)
+	return err
+}
+
 // DisableServiceDescription converts echo context to params.
 func (w *ServerInterfaceWrapper) DisableServiceDescription(ctx echo.Context) error {
 	var err error
@@ -2659,6 +2784,22 @@ func (w *ServerInterfaceWrapper) EnableServiceDescription(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EnableServiceDescription(ctx, id)
+	return err
+}
+
+// RefreshServiceDescription converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshServiceDescription(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id DescriptionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshServiceDescription(ctx, id)
 	return err
 }
 
@@ -2830,6 +2971,33 @@ func (w *ServerInterfaceWrapper) DownloadSystemCertificate(ctx echo.Context) err
 	return err
 }
 
+// MaintenanceMode converts echo context to params.
+func (w *ServerInterfaceWrapper) MaintenanceMode(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MaintenanceMode(ctx)
+	return err
+}
+
+// DisableMaintenanceMode converts echo context to params.
+func (w *ServerInterfaceWrapper) DisableMaintenanceMode(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisableMaintenanceMode(ctx)
+	return err
+}
+
+// EnableMaintenanceMode converts echo context to params.
+func (w *ServerInterfaceWrapper) EnableMaintenanceMode(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EnableMaintenanceMode(ctx)
+	return err
+}
+
 // GetNodeType converts echo context to params.
 func (w *ServerInterfaceWrapper) GetNodeType(ctx echo.Context) error {
 	var err error
@@ -2845,6 +3013,15 @@ func (w *ServerInterfaceWrapper) GetServerAddress(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetServerAddress(ctx)
+	return err
+}
+
+// AddressChange converts echo context to params.
+func (w *ServerInterfaceWrapper) AddressChange(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddressChange(ctx)
 	return err
 }
 
@@ -3217,6 +3394,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/system/certificate", wrapper.GetSystemCertificate, options.OperationMiddlewares["getSystemCertificate"]...)
 	router.GET(options.BaseURL+"/system/certificate/export", wrapper.DownloadSystemCertificate, options.OperationMiddlewares["downloadSystemCertificate"]...)
 	router.GET(options.BaseURL+"/system/server-address", wrapper.GetServerAddress, options.OperationMiddlewares["getServerAddress"]...)
+	router.PUT(options.BaseURL+"/system/server-address", wrapper.AddressChange, options.OperationMiddlewares["addressChange"]...)
+	router.GET(options.BaseURL+"/system/maintenance-mode", wrapper.MaintenanceMode, options.OperationMiddlewares["maintenanceMode"]...)
+	router.PUT(options.BaseURL+"/system/maintenance-mode/enable", wrapper.EnableMaintenanceMode, options.OperationMiddlewares["enableMaintenanceMode"]...)
+	router.PUT(options.BaseURL+"/system/maintenance-mode/disable", wrapper.DisableMaintenanceMode, options.OperationMiddlewares["disableMaintenanceMode"]...)
 	router.GET(options.BaseURL+"/system/node-type", wrapper.GetNodeType, options.OperationMiddlewares["getNodeType"]...)
 	router.GET(options.BaseURL+"/system/version", wrapper.SystemVersion, options.OperationMiddlewares["systemVersion"]...)
 	router.GET(options.BaseURL+"/system/timestamping-services", wrapper.GetConfiguredTimestampingServices, options.OperationMiddlewares["getConfiguredTimestampingServices"]...)
@@ -3232,6 +3413,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/clients/:id/unregister", wrapper.UnregisterClient, options.OperationMiddlewares["unregisterClient"]...)
 	router.PUT(options.BaseURL+"/clients/:id/disable", wrapper.DisableClient, options.OperationMiddlewares["disableClient"]...)
 	router.PUT(options.BaseURL+"/clients/:id/enable", wrapper.EnableClient, options.OperationMiddlewares["enableClient"]...)
+	router.PUT(options.BaseURL+"/clients/:id/make-owner", wrapper.ChangeOwner, options.OperationMiddlewares["changeOwner"]...)
 	router.PUT(options.BaseURL+"/clients/:id/rename", wrapper.RenameClient, options.OperationMiddlewares["renameClient"]...)
 	router.DELETE(options.BaseURL+"/clients/:id/orphans", wrapper.DeleteOrphans, options.OperationMiddlewares["deleteOrphans"]...)
 	router.GET(options.BaseURL+"/clients/:id/orphans", wrapper.GetClientOrphans, options.OperationMiddlewares["getClientOrphans"]...)
@@ -3258,8 +3440,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/clients/:id/service-clients/:sc_id/access-rights/delete", wrapper.DeleteServiceClientAccessRights, options.OperationMiddlewares["deleteServiceClientAccessRights"]...)
 	router.DELETE(options.BaseURL+"/service-descriptions/:id", wrapper.DeleteServiceDescription, options.OperationMiddlewares["deleteServiceDescription"]...)
 	router.GET(options.BaseURL+"/service-descriptions/:id", wrapper.GetServiceDescription, options.OperationMiddlewares["getServiceDescription"]...)
+	router.PATCH(options.BaseURL+"/service-descriptions/:id", wrapper.UpdateServiceDescription, options.OperationMiddlewares["updateServiceDescription"]...)
 	router.PUT(options.BaseURL+"/service-descriptions/:id/enable", wrapper.EnableServiceDescription, options.OperationMiddlewares["enableServiceDescription"]...)
 	router.PUT(options.BaseURL+"/service-descriptions/:id/disable", wrapper.DisableServiceDescription, options.OperationMiddlewares["disableServiceDescription"]...)
+	router.PUT(options.BaseURL+"/service-descriptions/:id/refresh", wrapper.RefreshServiceDescription, options.OperationMiddlewares["refreshServiceDescription"]...)
 	router.GET(options.BaseURL+"/service-descriptions/:id/services", wrapper.GetServiceDescriptionServices, options.OperationMiddlewares["getServiceDescriptionServices"]...)
 	router.GET(options.BaseURL+"/services/:id", wrapper.GetService, options.OperationMiddlewares["getService"]...)
 	router.PATCH(options.BaseURL+"/services/:id", wrapper.UpdateService, options.OperationMiddlewares["updateService"]...)
@@ -3709,6 +3893,39 @@ type AddClientLocalGroupdefaultJSONResponse struct {
 }
 
 func (response AddClientLocalGroupdefaultJSONResponse) VisitAddClientLocalGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOwnerRequestObject struct {
+	Id ClientId `json:"id"`
+}
+
+type ChangeOwnerResponseObject interface {
+	VisitChangeOwnerResponse(w http.ResponseWriter) error
+}
+
+type ChangeOwner204Response struct {
+}
+
+func (response ChangeOwner204Response) VisitChangeOwnerResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangeOwnerdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response ChangeOwnerdefaultJSONResponse) VisitChangeOwnerResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5373,6 +5590,46 @@ func (response GetServiceDescriptiondefaultJSONResponse) VisitGetServiceDescript
 	return err
 }
 
+type UpdateServiceDescriptionRequestObject struct {
+	Id   DescriptionId `json:"id"`
+	Body *UpdateServiceDescriptionJSONRequestBody
+}
+
+type UpdateServiceDescriptionResponseObject interface {
+	VisitUpdateServiceDescriptionResponse(w http.ResponseWriter) error
+}
+
+type UpdateServiceDescription200JSONResponse ServiceDescription
+
+func (response UpdateServiceDescription200JSONResponse) VisitUpdateServiceDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServiceDescriptiondefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UpdateServiceDescriptiondefaultJSONResponse) VisitUpdateServiceDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DisableServiceDescriptionRequestObject struct {
 	Id   DescriptionId `json:"id"`
 	Body *DisableServiceDescriptionJSONRequestBody
@@ -5429,6 +5686,46 @@ type EnableServiceDescriptiondefaultJSONResponse struct {
 }
 
 func (response EnableServiceDescriptiondefaultJSONResponse) VisitEnableServiceDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshServiceDescriptionRequestObject struct {
+	Id   DescriptionId `json:"id"`
+	Body *RefreshServiceDescriptionJSONRequestBody
+}
+
+type RefreshServiceDescriptionResponseObject interface {
+	VisitRefreshServiceDescriptionResponse(w http.ResponseWriter) error
+}
+
+type RefreshServiceDescription200JSONResponse ServiceDescription
+
+func (response RefreshServiceDescription200JSONResponse) VisitRefreshServiceDescriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshServiceDescriptiondefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response RefreshServiceDescriptiondefaultJSONResponse) VisitRefreshServiceDescriptionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5957,6 +6254,109 @@ func (response DownloadSystemCertificatedefaultJSONResponse) VisitDownloadSystem
 	return err
 }
 
+type MaintenanceModeRequestObject struct {
+}
+
+type MaintenanceModeResponseObject interface {
+	VisitMaintenanceModeResponse(w http.ResponseWriter) error
+}
+
+type MaintenanceMode200JSONResponse MaintenanceMode
+
+func (response MaintenanceMode200JSONResponse) VisitMaintenanceModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MaintenanceModedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response MaintenanceModedefaultJSONResponse) VisitMaintenanceModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableMaintenanceModeRequestObject struct {
+}
+
+type DisableMaintenanceModeResponseObject interface {
+	VisitDisableMaintenanceModeResponse(w http.ResponseWriter) error
+}
+
+type DisableMaintenanceMode204Response struct {
+}
+
+func (response DisableMaintenanceMode204Response) VisitDisableMaintenanceModeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DisableMaintenanceModedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DisableMaintenanceModedefaultJSONResponse) VisitDisableMaintenanceModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableMaintenanceModeRequestObject struct {
+	Body *EnableMaintenanceModeJSONRequestBody
+}
+
+type EnableMaintenanceModeResponseObject interface {
+	VisitEnableMaintenanceModeResponse(w http.ResponseWriter) error
+}
+
+type EnableMaintenanceMode204Response struct {
+}
+
+func (response EnableMaintenanceMode204Response) VisitEnableMaintenanceModeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EnableMaintenanceModedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response EnableMaintenanceModedefaultJSONResponse) VisitEnableMaintenanceModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetNodeTypeRequestObject struct {
 }
 
@@ -6022,6 +6422,39 @@ type GetServerAddressdefaultJSONResponse struct {
 }
 
 func (response GetServerAddressdefaultJSONResponse) VisitGetServerAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddressChangeRequestObject struct {
+	Body *AddressChangeJSONRequestBody
+}
+
+type AddressChangeResponseObject interface {
+	VisitAddressChangeResponse(w http.ResponseWriter) error
+}
+
+type AddressChange202Response struct {
+}
+
+func (response AddressChange202Response) VisitAddressChangeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type AddressChangedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response AddressChangedefaultJSONResponse) VisitAddressChangeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6918,6 +7351,9 @@ type StrictServerInterface interface {
 	// AddClientLocalGroup make a local group
 	// (POST /clients/{id}/local-groups)
 	AddClientLocalGroup(ctx context.Context, request AddClientLocalGroupRequestObject) (AddClientLocalGroupResponseObject, error)
+	// ChangeOwner ask the central server to make a registered member the owner of this server
+	// (PUT /clients/{id}/make-owner)
+	ChangeOwner(ctx context.Context, request ChangeOwnerRequestObject) (ChangeOwnerResponseObject, error)
 	// DeleteOrphans delete the keys that are left of a deleted client
 	// (DELETE /clients/{id}/orphans)
 	DeleteOrphans(ctx context.Context, request DeleteOrphansRequestObject) (DeleteOrphansResponseObject, error)
@@ -6927,7 +7363,7 @@ type StrictServerInterface interface {
 	// RegisterClient send the registration request (UC MEMBER_48); with ignore_warnings false a subsystem that is new to the global configuration is asked about first
 	// (PUT /clients/{id}/register)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
-	// RenameClient remember the name of a saved subsystem
+	// RenameClient remember the name of a saved subsystem, or send that of a registered one
 	// (PUT /clients/{id}/rename)
 	RenameClient(ctx context.Context, request RenameClientRequestObject) (RenameClientResponseObject, error)
 	// GetClientSecurityServers servers that list the client
@@ -7047,12 +7483,18 @@ type StrictServerInterface interface {
 	// GetServiceDescription one service description
 	// (GET /service-descriptions/{id})
 	GetServiceDescription(ctx context.Context, request GetServiceDescriptionRequestObject) (GetServiceDescriptionResponseObject, error)
+	// UpdateServiceDescription change the URL; the description is downloaded and read there
+	// (PATCH /service-descriptions/{id})
+	UpdateServiceDescription(ctx context.Context, request UpdateServiceDescriptionRequestObject) (UpdateServiceDescriptionResponseObject, error)
 	// DisableServiceDescription answer callers with a notice
 	// (PUT /service-descriptions/{id}/disable)
 	DisableServiceDescription(ctx context.Context, request DisableServiceDescriptionRequestObject) (DisableServiceDescriptionResponseObject, error)
 	// EnableServiceDescription let its services be called
 	// (PUT /service-descriptions/{id}/enable)
 	EnableServiceDescription(ctx context.Context, request EnableServiceDescriptionRequestObject) (EnableServiceDescriptionResponseObject, error)
+	// RefreshServiceDescription download the description again; services that come or go are asked about first
+	// (PUT /service-descriptions/{id}/refresh)
+	RefreshServiceDescription(ctx context.Context, request RefreshServiceDescriptionRequestObject) (RefreshServiceDescriptionResponseObject, error)
 	// GetServiceDescriptionServices its services
 	// (GET /service-descriptions/{id}/services)
 	GetServiceDescriptionServices(ctx context.Context, request GetServiceDescriptionServicesRequestObject) (GetServiceDescriptionServicesResponseObject, error)
@@ -7092,12 +7534,24 @@ type StrictServerInterface interface {
 	// DownloadSystemCertificate the server's internal TLS certificate as tar.gz of PEM and DER
 	// (GET /system/certificate/export)
 	DownloadSystemCertificate(ctx context.Context, request DownloadSystemCertificateRequestObject) (DownloadSystemCertificateResponseObject, error)
+	// MaintenanceMode the maintenance mode of this server
+	// (GET /system/maintenance-mode)
+	MaintenanceMode(ctx context.Context, request MaintenanceModeRequestObject) (MaintenanceModeResponseObject, error)
+	// DisableMaintenanceMode ask the central server to end the maintenance of this server
+	// (PUT /system/maintenance-mode/disable)
+	DisableMaintenanceMode(ctx context.Context, request DisableMaintenanceModeRequestObject) (DisableMaintenanceModeResponseObject, error)
+	// EnableMaintenanceMode ask the central server to announce that this server is in maintenance
+	// (PUT /system/maintenance-mode/enable)
+	EnableMaintenanceMode(ctx context.Context, request EnableMaintenanceModeRequestObject) (EnableMaintenanceModeResponseObject, error)
 	// GetNodeType whether the server is one of several nodes
 	// (GET /system/node-type)
 	GetNodeType(ctx context.Context, request GetNodeTypeRequestObject) (GetNodeTypeResponseObject, error)
-	// GetServerAddress the address in the global configuration
+	// GetServerAddress the address in the global configuration and the one that was asked for
 	// (GET /system/server-address)
 	GetServerAddress(ctx context.Context, request GetServerAddressRequestObject) (GetServerAddressResponseObject, error)
+	// AddressChange ask the central server for another address of this server
+	// (PUT /system/server-address)
+	AddressChange(ctx context.Context, request AddressChangeRequestObject) (AddressChangeResponseObject, error)
 	// GetConfiguredTimestampingServices the configured time-stamping services
 	// (GET /system/timestamping-services)
 	GetConfiguredTimestampingServices(ctx context.Context, request GetConfiguredTimestampingServicesRequestObject) (GetConfiguredTimestampingServicesResponseObject, error)
@@ -7518,6 +7972,31 @@ func (sh *strictHandler) AddClientLocalGroup(ctx echo.Context, id ClientId) erro
 		return err
 	} else if validResponse, ok := response.(AddClientLocalGroupResponseObject); ok {
 		return validResponse.VisitAddClientLocalGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeOwner operation middleware
+func (sh *strictHandler) ChangeOwner(ctx echo.Context, id ClientId) error {
+	var request ChangeOwnerRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeOwner(ctx.Request().Context(), request.(ChangeOwnerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeOwner")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeOwnerResponseObject); ok {
+		return validResponse.VisitChangeOwnerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8836,6 +9315,54 @@ func (sh *strictHandler) GetServiceDescription(ctx echo.Context, id DescriptionI
 	return nil
 }
 
+// UpdateServiceDescription operation middleware
+func (sh *strictHandler) UpdateServiceDescription(ctx echo.Context, id DescriptionId) error {
+	var request UpdateServiceDescriptionRequestObject
+
+	request.Id = id
+
+	var body UpdateServiceDescriptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateServiceDescription(ctx.Request().Context(), request.(UpdateServiceDescriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateServiceDescription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateServiceDescriptionResponseObject); ok {
+		return validResponse.VisitUpdateServiceDescriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DisableServiceDescription operation middleware
 func (sh *strictHandler) DisableServiceDescription(ctx echo.Context, id DescriptionId) error {
 	var request DisableServiceDescriptionRequestObject
@@ -8903,6 +9430,54 @@ func (sh *strictHandler) EnableServiceDescription(ctx echo.Context, id Descripti
 		return err
 	} else if validResponse, ok := response.(EnableServiceDescriptionResponseObject); ok {
 		return validResponse.VisitEnableServiceDescriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefreshServiceDescription operation middleware
+func (sh *strictHandler) RefreshServiceDescription(ctx echo.Context, id DescriptionId) error {
+	var request RefreshServiceDescriptionRequestObject
+
+	request.Id = id
+
+	var body RefreshServiceDescriptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshServiceDescription(ctx.Request().Context(), request.(RefreshServiceDescriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshServiceDescription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefreshServiceDescriptionResponseObject); ok {
+		return validResponse.VisitRefreshServiceDescriptionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9297,6 +9872,101 @@ func (sh *strictHandler) DownloadSystemCertificate(ctx echo.Context) error {
 	return nil
 }
 
+// MaintenanceMode operation middleware
+func (sh *strictHandler) MaintenanceMode(ctx echo.Context) error {
+	var request MaintenanceModeRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MaintenanceMode(ctx.Request().Context(), request.(MaintenanceModeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MaintenanceMode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MaintenanceModeResponseObject); ok {
+		return validResponse.VisitMaintenanceModeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DisableMaintenanceMode operation middleware
+func (sh *strictHandler) DisableMaintenanceMode(ctx echo.Context) error {
+	var request DisableMaintenanceModeRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisableMaintenanceMode(ctx.Request().Context(), request.(DisableMaintenanceModeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisableMaintenanceMode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DisableMaintenanceModeResponseObject); ok {
+		return validResponse.VisitDisableMaintenanceModeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EnableMaintenanceMode operation middleware
+func (sh *strictHandler) EnableMaintenanceMode(ctx echo.Context) error {
+	var request EnableMaintenanceModeRequestObject
+
+	var body EnableMaintenanceModeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnableMaintenanceMode(ctx.Request().Context(), request.(EnableMaintenanceModeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnableMaintenanceMode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EnableMaintenanceModeResponseObject); ok {
+		return validResponse.VisitEnableMaintenanceModeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetNodeType operation middleware
 func (sh *strictHandler) GetNodeType(ctx echo.Context) error {
 	var request GetNodeTypeRequestObject
@@ -9337,6 +10007,52 @@ func (sh *strictHandler) GetServerAddress(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetServerAddressResponseObject); ok {
 		return validResponse.VisitGetServerAddressResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddressChange operation middleware
+func (sh *strictHandler) AddressChange(ctx echo.Context) error {
+	var request AddressChangeRequestObject
+
+	var body AddressChangeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddressChange(ctx.Request().Context(), request.(AddressChangeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddressChange")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddressChangeResponseObject); ok {
+		return validResponse.VisitAddressChangeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
