@@ -234,12 +234,23 @@ func TestExpiredConfiguration(t *testing.T) {
 		d.unchanged(409, "global_conf_outdated", "Import certificate from file", text, "POST", "/token-certificates", file)
 		require.Empty(t, w.Sender.Sent)
 
-		before := w.State()
-		for _, reconcile := range []error{w.Clients.Reconcile(t.Context(), w.Conf.Current()), w.Keys.Reconcile(t.Context(), w.Conf.Current())} {
-			require.Equal(t, "global_conf_outdated", fault.CodeOf(reconcile))
-			require.Equal(t, text, fault.From(reconcile).Message)
+		// A configuration that would change both the client and the certificate, if it were valid.
+		w.Put(id, "registered")
+		hash := strings.Split(list[len(list)-1].path, "/")[2]
+		_, c, err := w.Keys.Certificate(t.Context(), hash)
+		require.NoError(t, err)
+		listed := worldtest.Listed(w.Owner, nil, c.DER)
+		before, snapshot := w.State(), w.Conf.Publish(listed, worldtest.Expired)
+		for _, refused := range []error{w.Clients.Reconcile(t.Context(), snapshot), w.Keys.Reconcile(t.Context(), snapshot)} {
+			require.Equal(t, "global_conf_outdated", fault.CodeOf(refused))
+			require.Equal(t, text, fault.From(refused).Message)
 		}
 		require.Equal(t, before, w.State())
-		require.Contains(t, strings.ToLower(before), "disabled", "there was something to change")
+		snapshot = w.Conf.Publish(listed)
+		require.NoError(t, w.Clients.Reconcile(t.Context(), snapshot))
+		between := w.State()
+		require.NotEqual(t, before, between)
+		require.NoError(t, w.Keys.Reconcile(t.Context(), snapshot))
+		require.NotEqual(t, between, w.State())
 	})
 }
