@@ -17,6 +17,7 @@ import (
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
+	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
 	"github.com/ristmik/ristmik/securityserver/internal/service"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
 )
@@ -38,6 +39,7 @@ type Config struct {
 	Keys        *keys.Keys
 	Services    *service.Services
 	Setup       *setup.Setup
+	Self        *ownserver.Service
 	Conf        Conf
 	Download    func() Download
 	Certificate *x509.Certificate // the server's internal TLS certificate

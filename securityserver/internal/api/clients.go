@@ -99,7 +99,12 @@ func (a *API) EnableClient(ctx context.Context, r gen.EnableClientRequestObject)
 	return gen.EnableClient204Response{}, on(ctx, r.Id, a.Clients.Enable)
 }
 
-// RenameClient remembers a subsystem's name.
+// ChangeOwner sends the owner change request.
+func (a *API) ChangeOwner(ctx context.Context, r gen.ChangeOwnerRequestObject) (gen.ChangeOwnerResponseObject, error) {
+	return gen.ChangeOwner204Response{}, on(ctx, r.Id, a.Clients.MakeOwner)
+}
+
+// RenameClient remembers a subsystem's name, or sends it.
 func (a *API) RenameClient(ctx context.Context, r gen.RenameClientRequestObject) (gen.RenameClientResponseObject, error) {
 	return gen.RenameClient204Response{}, on(ctx, r.Id, func(ctx context.Context, id identifier.ClientID) error {
 		return a.Clients.Rename(ctx, id, r.Body.ClientName)
@@ -231,7 +236,7 @@ func (a *API) client(ctx context.Context, c client.Client) gen.Client {
 	rendered.Owner, rendered.HasValidLocalSignCert, rendered.ConnectionType, rendered.Status = &owner, &valid, &connection, &status
 	if c.PendingName != "" {
 		renamed := gen.RenameStatusNAMESET
-		if c.Status == client.RegistrationInProgress {
+		if c.Submitted {
 			renamed = gen.RenameStatusNAMESUBMITTED
 		}
 		rendered.SubsystemName, rendered.RenameStatus = text(c.PendingName), &renamed

@@ -26,7 +26,8 @@ var grants = []struct {
 	{[]auth.Role{RegistrationOfficer, ServiceAdministrator}, []auth.Permission{
 		"EDIT_CLIENT_INTERNAL_CONNECTION_TYPE", "ADD_CLIENT_INTERNAL_CERT", "DELETE_CLIENT_INTERNAL_CERT"}},
 	{[]auth.Role{RegistrationOfficer}, []auth.Permission{
-		"ADD_CLIENT", "SEND_CLIENT_REG_REQ", "SEND_CLIENT_DEL_REQ", "DELETE_CLIENT", "DISABLE_CLIENT", "ENABLE_CLIENT", "RENAME_SUBSYSTEM"}},
+		"ADD_CLIENT", "SEND_CLIENT_REG_REQ", "SEND_CLIENT_DEL_REQ", "DELETE_CLIENT", "DISABLE_CLIENT", "ENABLE_CLIENT", "RENAME_SUBSYSTEM",
+		"SEND_OWNER_CHANGE_REQ"}},
 	{[]auth.Role{ServiceAdministrator, Observer}, []auth.Permission{"VIEW_CLIENT_SERVICES", "VIEW_SERVICE_ACL", "VIEW_CLIENT_ACL_SUBJECTS",
 		"VIEW_ACL_SUBJECT_OPEN_SERVICES", "VIEW_CLIENT_LOCAL_GROUPS"}},
 	{[]auth.Role{ServiceAdministrator}, []auth.Permission{
@@ -44,7 +45,7 @@ var grants = []struct {
 		"GENERATE_INTERNAL_TLS_KEY_CERT", "GENERATE_INTERNAL_TLS_CSR", "IMPORT_INTERNAL_TLS_CERT", "ACTIVATE_DEACTIVATE_TOKEN", "UPLOAD_ANCHOR", "DOWNLOAD_ANCHOR", "ADD_TSP", "DELETE_TSP"}},
 	{[]auth.Role{SecurityOfficer, SystemAdministrator, Observer}, []auth.Permission{"VIEW_SYS_PARAMS", "VIEW_ANCHOR", "VIEW_TSPS"}},
 	{[]auth.Role{SystemAdministrator}, []auth.Permission{
-		"INIT_CONFIG", "UPDATE_TOKEN_PIN", "CREATE_API_KEY", "UPDATE_API_KEY", "REVOKE_API_KEY", "CHANGE_SS_ADDRESS"}},
+		"INIT_CONFIG", "UPDATE_TOKEN_PIN", "CREATE_API_KEY", "UPDATE_API_KEY", "REVOKE_API_KEY", "CHANGE_SS_ADDRESS", "TOGGLE_MAINTENANCE_MODE"}},
 	{[]auth.Role{SystemAdministrator, Observer}, []auth.Permission{"VIEW_API_KEYS", "DIAGNOSTICS"}},
 }
 

@@ -123,19 +123,49 @@ func (a *API) DownloadSystemCertificate(context.Context, gen.DownloadSystemCerti
 		Headers: gen.DownloadSystemCertificate200ResponseHeaders{ContentDisposition: attachment("certs.tar.gz")}}, nil
 }
 
-// GetServerAddress shows the address in the global configuration.
+// GetServerAddress shows the address in the global configuration and the one that was asked for.
 func (a *API) GetServerAddress(ctx context.Context, _ gen.GetServerAddressRequestObject) (gen.GetServerAddressResponseObject, error) {
-	self, err := a.self(ctx)
+	status, err := a.Self.Address(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var response gen.GetServerAddress200JSONResponse
-	if s := a.Conf.Current(); s != nil && !self.IsZero() {
-		if address, ok := s.Address(self); ok {
-			response.CurrentAddress = &gen.SecurityServerAddress{Address: address}
-		}
+	return gen.GetServerAddress200JSONResponse{CurrentAddress: address(status.Current), RequestedChange: address(status.Requested)}, nil
+}
+
+func address(s string) *gen.SecurityServerAddress {
+	if s == "" {
+		return nil
 	}
-	return response, nil
+	return &gen.SecurityServerAddress{Address: s}
+}
+
+// AddressChange sends the address change request.
+func (a *API) AddressChange(ctx context.Context, r gen.AddressChangeRequestObject) (gen.AddressChangeResponseObject, error) {
+	return gen.AddressChange202Response{}, a.Self.ChangeAddress(ctx, r.Body.Address)
+}
+
+// MaintenanceMode shows the maintenance mode.
+func (a *API) MaintenanceMode(ctx context.Context, _ gen.MaintenanceModeRequestObject) (gen.MaintenanceModeResponseObject, error) {
+	status, err := a.Self.Maintenance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return gen.MaintenanceMode200JSONResponse{Status: gen.MaintenanceModeStatus(status.Mode), Message: text(status.Message),
+		IsManagementServicesProvider: status.Provider}, nil
+}
+
+// EnableMaintenanceMode sends the request that announces maintenance.
+func (a *API) EnableMaintenanceMode(ctx context.Context, r gen.EnableMaintenanceModeRequestObject) (gen.EnableMaintenanceModeResponseObject, error) {
+	message := ""
+	if r.Body != nil {
+		message = value(r.Body.Message)
+	}
+	return gen.EnableMaintenanceMode204Response{}, a.Self.EnableMaintenance(ctx, message)
+}
+
+// DisableMaintenanceMode sends the request that ends it.
+func (a *API) DisableMaintenanceMode(ctx context.Context, _ gen.DisableMaintenanceModeRequestObject) (gen.DisableMaintenanceModeResponseObject, error) {
+	return gen.DisableMaintenanceMode204Response{}, a.Self.DisableMaintenance(ctx)
 }
 
 // GetNodeType says that the server is the only node of its cluster.

@@ -23,6 +23,7 @@ import (
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
 	"github.com/ristmik/ristmik/securityserver/internal/management"
 	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
+	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
 	"github.com/ristmik/ristmik/securityserver/internal/proxy"
 	"github.com/ristmik/ristmik/securityserver/internal/service"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
@@ -48,6 +49,7 @@ type App struct {
 	loop     *confclient.Loop
 	setup    *setup.Setup
 	clients  *client.Service
+	changes  *ownserver.Service
 	keys     *keys.Keys
 	services *service.Services
 	log      *messagelog.Log
@@ -71,6 +73,7 @@ func New(h *host.Host, config *Config, version string) (*App, error) {
 	a.keys = keys.New(keys.Config{Store: a.store.Keys(), Conf: a.loop, Sender: late{a}, HTTP: fetcher, Interval: config.OCSP.Interval,
 		Retry: config.OCSP.Retry, Algorithm: config.Keys.Algorithm, ActivateOnSeen: config.Keys.ActivateAuthentication, Now: h.Now, Rand: h.Rand, Log: h.Log})
 	a.clients = client.New(client.Config{Store: a.store.Clients(), Conf: a.loop, Sender: late{a}, Now: h.Now, Rand: h.Rand, Log: h.Log})
+	a.changes = ownserver.New(ownserver.Config{Store: a.store.Server(), Conf: a.loop, Sender: late{a}, Now: h.Now, Rand: h.Rand, Log: h.Log})
 	a.services = service.New(service.Config{Store: a.store.Services(), Conf: a.loop, HTTP: fetcher, Now: h.Now})
 	a.log = messagelog.New(messagelog.Config{Store: store.NewMessageLog(h.DB), Authorities: authorities(a.setup, a.loop.Current),
 		Interval: a.stampInterval, HTTP: fetcher, Now: h.Now, Rand: h.Rand, Log: h.Log})
@@ -102,6 +105,7 @@ func (a *App) configuration() error {
 		Update: download.Update, Now: a.host.Now, Log: a.host.Log, Hooks: []confclient.Hook{
 			{Name: "clients", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.clients.Reconcile(ctx, s) }},
 			{Name: "keys", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.keys.Reconcile(ctx, s) }},
+			{Name: "server", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.changes.Reconcile(ctx, s) }},
 		}})
 	return nil
 }
@@ -184,7 +188,7 @@ func (a *App) parts() ([]daemon.Part, error) {
 		}
 		parts = append(parts, daemon.Serve(door.name, a.host.Log, listener, proxy.NewHTTPServer(door.handler, a.host.Log), door.tls))
 	}
-	admin, err := a.host.Admin(api.Register(api.Config{Clients: a.clients, Keys: a.keys, Services: a.services, Setup: a.setup, Conf: a.loop,
+	admin, err := a.host.Admin(api.Register(api.Config{Clients: a.clients, Keys: a.keys, Services: a.services, Setup: a.setup, Self: a.changes, Conf: a.loop,
 		Download: func() api.Download {
 			s := a.loop.Status()
 			return api.Download{Last: s.LastAttempt, Next: s.Next, Err: s.LastError}

@@ -8,7 +8,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/signature"
 )
 
-// late is the sender for keys and clients, which exist before it: it signs with the keys and sends through the proxy, and the proxy asks
+// late is the sender for keys, clients and the server itself, which exist before it: it signs with the keys and sends through the proxy, and the proxy asks
 // keys and clients.
 type late struct{ app *App }
 
@@ -34,6 +34,26 @@ func (l late) DisableClient(ctx context.Context, server identifier.SecurityServe
 
 func (l late) EnableClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID) (int64, error) {
 	return l.app.sender.EnableClient(ctx, server, client)
+}
+
+func (l late) RenameClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID, name string) (int64, error) {
+	return l.app.sender.RenameClient(ctx, server, client, name)
+}
+
+func (l late) ChangeOwner(ctx context.Context, server identifier.SecurityServerID, owner identifier.ClientID) (int64, error) {
+	return l.app.sender.ChangeOwner(ctx, server, owner)
+}
+
+func (l late) ChangeAddress(ctx context.Context, server identifier.SecurityServerID, address string) (int64, error) {
+	return l.app.sender.ChangeAddress(ctx, server, address)
+}
+
+func (l late) EnableMaintenance(ctx context.Context, server identifier.SecurityServerID, message string) (int64, error) {
+	return l.app.sender.EnableMaintenance(ctx, server, message)
+}
+
+func (l late) DisableMaintenance(ctx context.Context, server identifier.SecurityServerID) (int64, error) {
+	return l.app.sender.DisableMaintenance(ctx, server)
 }
 
 // current is the configuration for setup, which exists before the configuration client.

@@ -25,7 +25,9 @@ type Client struct {
 	ID          identifier.ClientID
 	Status      Status
 	Connection  Connection
-	PendingName string // a subsystem name to send with the registration, "" for none
+	PendingName string // a subsystem name that the global configuration does not show yet, "" for none
+	Submitted   bool   // the central server has taken the pending name; else it goes with the registration
+	Replaced    string // the name that the global configuration showed when PendingName was sent
 	Owner       bool   // computed: the server configuration names it
 }
 
@@ -47,6 +49,8 @@ type Sender interface {
 	DeleteClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID) (int64, error)
 	DisableClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID) (int64, error)
 	EnableClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID) (int64, error)
+	RenameClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID, name string) (int64, error)
+	ChangeOwner(ctx context.Context, server identifier.SecurityServerID, owner identifier.ClientID) (int64, error)
 }
 
 // Rows are the clients in a transaction.

@@ -175,6 +175,7 @@ func TestRefusedRequestsLeaveTheState(t *testing.T) {
 			{"Unregister client", client.Registered, w.Clients.Unregister, "deletion"},
 			{"Disable client", client.Registered, w.Clients.Disable, "disabling"},
 			{"Enable client", client.Disabled, w.Clients.Enable, "enabling"},
+			{"Rename subsystem", client.Registered, func(ctx context.Context, id identifier.ClientID) error { return w.Clients.Rename(ctx, id, "Another") }, "rename"},
 		} {
 			put(w, id, c.from)
 			for _, answer := range []struct {
@@ -214,6 +215,7 @@ func TestEveryActionInEveryStateOnRows(t *testing.T) {
 			for event, do := range map[client.Event]func(context.Context, identifier.ClientID) error{
 				client.Register:   func(ctx context.Context, id identifier.ClientID) error { return w.Clients.Register(ctx, id, true) },
 				client.Unregister: w.Clients.Unregister, client.Disable: w.Clients.Disable, client.Enable: w.Clients.Enable,
+				client.Rename: func(ctx context.Context, id identifier.ClientID) error { return w.Clients.Rename(ctx, id, "Another") },
 			} {
 				put(w, id, s)
 				sent := len(w.Sender.Sent)

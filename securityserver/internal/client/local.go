@@ -150,37 +150,6 @@ func (s *Service) SetConnection(ctx context.Context, id identifier.ClientID, con
 	return c, err
 }
 
-// Rename remembers a subsystem's name, which goes to the central server with the registration. Only a saved subsystem can be renamed:
-// Conflict action_not_possible, or invalid_client_name when the global configuration has that name already.
-func (s *Service) Rename(ctx context.Context, id identifier.ClientID, name string) error {
-	audit.Put(ctx, "clientIdentifier", id)
-	audit.Put(ctx, "memberSubsystemName", name)
-	snapshot, err := s.snapshot()
-	if err != nil {
-		return err
-	}
-	return s.config.Store.Update(ctx, func(tx Tx) error {
-		c, err := tx.Client(id)
-		if err != nil {
-			return err
-		}
-		if !id.IsSubsystem() || snapshot.Version() < 5 {
-			return fault.New(fault.Conflict, "action_not_possible", "Only subsystems have names of their own")
-		}
-		if known, ok := snapshot.SubsystemName(id); ok && known == name {
-			return fault.New(fault.Conflict, "invalid_client_name", "The subsystem has the name '%s' already", name).With(name)
-		}
-		if c.Status, err = c.Status.Next(Rename); err != nil {
-			return err
-		}
-		c.PendingName = name
-		if err := tx.SaveClient(c); err != nil {
-			return err
-		}
-		return tx.Audit(ctx)
-	})
-}
-
 // Delete removes a client with all that belongs to it (UC MEMBER_53). Faults: client_not_found, cannot_delete_owner, action_not_possible.
 func (s *Service) Delete(ctx context.Context, id identifier.ClientID) error {
 	audit.Put(ctx, "clientIdentifier", id)

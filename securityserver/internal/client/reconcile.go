@@ -94,8 +94,8 @@ func (s *Service) observe(tx Tx, snapshot *globalconf.Snapshot, server identifie
 	if event == Listed && (c.Status == DeletionInProgress || c.Status == Disabled || c.Status == DisablingInProgress) {
 		s.config.Log.Debug("the global configuration lists a client that left", zap.Stringer("client", c.ID), zap.Stringer("status", c.Status))
 	}
-	if known, ok := snapshot.SubsystemName(c.ID); ok && c.PendingName != "" && (known == c.PendingName || c.Status == Registered) {
-		c.PendingName = ""
+	if known, ok := snapshot.SubsystemName(c.ID); ok && c.PendingName != "" && c.settled(known, before) {
+		c.PendingName, c.Submitted, c.Replaced = "", false, ""
 	} else if c.Status == before {
 		return nil
 	}

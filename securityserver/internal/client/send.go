@@ -23,6 +23,7 @@ type errand struct {
 	// check are the refusals of this errand besides the state machine, before and after it.
 	before, after func(c Client, snapshot *globalconf.Snapshot) error
 	send          func(ctx context.Context, sender Sender, server identifier.SecurityServerID, c Client) (int64, error)
+	taken         func(c *Client, snapshot *globalconf.Snapshot) // what changes besides the state once the request was taken; nil for nothing
 }
 
 var registration = errand{kind: request.ClientReg, event: Register, what: "registration", newState: true,
@@ -39,6 +40,11 @@ var registration = errand{kind: request.ClientReg, event: Register, what: "regis
 	},
 	send: func(ctx context.Context, sender Sender, server identifier.SecurityServerID, c Client) (int64, error) {
 		return sender.RegisterClient(ctx, server, c.ID, c.PendingName)
+	},
+	taken: func(c *Client, snapshot *globalconf.Snapshot) {
+		if c.PendingName != "" {
+			c.submit(c.PendingName, snapshot)
+		}
 	}}
 
 var deletion = errand{kind: request.ClientDeletion, event: Unregister, what: "deletion",
@@ -106,14 +112,14 @@ func (s *Service) Enable(ctx context.Context, id identifier.ClientID) error {
 func (s *Service) run(ctx context.Context, id identifier.ClientID, e errand, confirm func(Client, *globalconf.Snapshot) error) error {
 	audit.Put(ctx, "clientIdentifier", id)
 	var c Client
+	var snapshot *globalconf.Snapshot
 	var intent submission.Submission
 	var afterUnknown bool
 	err := s.config.Store.Update(ctx, func(tx Tx) (err error) {
 		if c, err = tx.Client(id); err != nil {
 			return err
 		}
-		snapshot, err := s.snapshot()
-		if err != nil {
+		if snapshot, err = s.snapshot(); err != nil {
 			return err
 		}
 		if err := e.allowed(c, snapshot); err != nil {
@@ -145,7 +151,7 @@ func (s *Service) run(ctx context.Context, id identifier.ClientID, e errand, con
 	}
 	requestID, sendErr := e.send(submission.WithMessageID(ctx, intent.MessageID), s.config.Sender, intent.Server, c)
 	intent.Resolve(requestID, sendErr, afterUnknown, s.config.Now())
-	if err := s.settle(ctx, e, c, intent); err != nil {
+	if err := s.settle(ctx, e, c, snapshot, intent); err != nil {
 		return err
 	}
 	if intent.Outcome != submission.Sent {
@@ -172,7 +178,7 @@ func (e errand) allowed(c Client, snapshot *globalconf.Snapshot) error {
 
 // settle keeps the outcome and moves the state. The caller may have gone by now; the outcome is kept all the same. A state that a new
 // configuration has moved in the meantime stays where it is.
-func (s *Service) settle(ctx context.Context, e errand, before Client, intent submission.Submission) error {
+func (s *Service) settle(ctx context.Context, e errand, before Client, snapshot *globalconf.Snapshot, intent submission.Submission) error {
 	return wrap("keeping the outcome of a request", s.config.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
 		if err := tx.FinishSubmission(intent); err != nil {
 			return err
@@ -186,6 +192,9 @@ func (s *Service) settle(ctx context.Context, e errand, before Client, intent su
 		}
 		if next, err := c.Status.Next(e.event); err == nil && c.Status == before.Status {
 			c.Status = next
+			if e.taken != nil {
+				e.taken(&c, snapshot)
+			}
 			if err := tx.SaveClient(c); err != nil {
 				return err
 			}

@@ -63,16 +63,17 @@ const (
 	Delete                      // the administrator removes the row
 	Disable                     // clientDisable was taken
 	Enable                      // clientEnable was taken
-	Rename                      // a new name was remembered
+	Rename                      // a new name was remembered, or its clientRename was taken
+	MakeOwner                   // ownerChange was taken
 	Listed                      // the global configuration lists the client under this server
 	NotListed                   // it does not
 )
 
 // Events are all events.
-var Events = []Event{Register, Unregister, Delete, Disable, Enable, Rename, Listed, NotListed}
+var Events = []Event{Register, Unregister, Delete, Disable, Enable, Rename, MakeOwner, Listed, NotListed}
 
 var eventNames = [...]string{Register: "register", Unregister: "unregister", Delete: "delete", Disable: "disable", Enable: "enable", Rename: "rename",
-	Listed: "listed", NotListed: "not listed"}
+	MakeOwner: "make owner", Listed: "listed", NotListed: "not listed"}
 
 // String names the event.
 func (e Event) String() string { return eventNames[e] }
@@ -100,7 +101,10 @@ var transitions = map[edge]Status{
 	{Registered, Disable}: DisablingInProgress,
 	{Disabled, Enable}:    EnablingInProgress,
 
-	{Saved, Rename}: Saved,
+	{Saved, Rename}:      Saved,
+	{Registered, Rename}: Registered,
+
+	{Registered, MakeOwner}: Registered, // it is the owner when the global configuration says so
 
 	{Saved, Listed}:                  Registered,
 	{RegistrationInProgress, Listed}: Registered,

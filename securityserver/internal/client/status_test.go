@@ -21,7 +21,8 @@ unregister  | E                        | deletion in progress     | deletion in 
 delete      | deleted                  | E                        | E                      | deleted              | deleted      | E                     | E                     | E
 disable     | E                        | E                        | disabling in progress  | E                    | E            | E                     | E                     | E
 enable      | E                        | E                        | E                      | E                    | E            | E                     | enabling in progress  | E
-rename      | saved                    | E                        | E                      | E                    | E            | E                     | E                     | E
+rename      | saved                    | E                        | registered             | E                    | E            | E                     | E                     | E
+make owner  | E                        | E                        | registered             | E                    | E            | E                     | E                     | E
 listed      | registered               | registered               | -                      | -                    | registered   | -                     | -                     | registered
 not listed  | -                        | -                        | global error           | -                    | -            | disabled              | -                     | -`
 

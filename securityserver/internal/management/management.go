@@ -78,6 +78,31 @@ func (s *Sender) EnableClient(ctx context.Context, server identifier.SecuritySer
 	return s.send(ctx, &request.Request{Type: request.ClientEnable, Server: server, Client: client}, nil)
 }
 
+// RenameClient sends clientRename, signed by the client's member.
+func (s *Sender) RenameClient(ctx context.Context, server identifier.SecurityServerID, client identifier.ClientID, name string) (int64, error) {
+	return s.send(ctx, &request.Request{Type: request.ClientRename, Server: server, Client: client, SubsystemName: name}, nil)
+}
+
+// ChangeOwner sends ownerChange, signed by the member that is to own the server.
+func (s *Sender) ChangeOwner(ctx context.Context, server identifier.SecurityServerID, owner identifier.ClientID) (int64, error) {
+	return s.send(ctx, &request.Request{Type: request.OwnerChange, Server: server, Client: owner}, nil)
+}
+
+// ChangeAddress sends addressChange, signed by the owner.
+func (s *Sender) ChangeAddress(ctx context.Context, server identifier.SecurityServerID, address string) (int64, error) {
+	return s.send(ctx, &request.Request{Type: request.AddressChange, Server: server, Address: address}, nil)
+}
+
+// EnableMaintenance sends maintenanceModeEnable, signed by the owner. message may be "".
+func (s *Sender) EnableMaintenance(ctx context.Context, server identifier.SecurityServerID, message string) (int64, error) {
+	return s.send(ctx, &request.Request{Type: request.MaintenanceModeEnable, Server: server, Message: message}, nil)
+}
+
+// DisableMaintenance sends maintenanceModeDisable, signed by the owner.
+func (s *Sender) DisableMaintenance(ctx context.Context, server identifier.SecurityServerID) (int64, error) {
+	return s.send(ctx, &request.Request{Type: request.MaintenanceModeDisable, Server: server}, nil)
+}
+
 // send completes, seals, sends and reads the answer of one request. auth is given for authCertReg only.
 func (s *Sender) send(ctx context.Context, r *request.Request, auth *signature.Credential) (int64, error) {
 	if database.InTransaction(ctx) {
@@ -153,14 +178,14 @@ func read(response []byte, contentType string, sealed request.Sealed) (int64, er
 	return 0, &f
 }
 
-// signer gives the key that signs inside the request: the client's member for requests about clients, the owner for authCertReg, none for
-// the plain requests.
+// signer gives the key that signs inside the request: the client's member for requests about clients, the owner for what the server
+// says of itself, none for the plain requests.
 func (s *Sender) signer(ctx context.Context, r *request.Request) (*signature.Credential, error) {
 	member := r.Server.Owner()
 	switch r.Type {
 	case request.AuthCertDeletion, request.ClientDeletion:
 		return nil, nil
-	case request.ClientReg, request.ClientDisable, request.ClientEnable:
+	case request.ClientReg, request.ClientDisable, request.ClientEnable, request.ClientRename, request.OwnerChange:
 		member = r.Client.Member()
 	default: // the owner agrees
 	}

@@ -139,6 +139,13 @@ func TestEveryRequest(t *testing.T) {
 		request.ClientDeletion: func() (int64, error) { return d.sender.DeleteClient(t.Context(), d.server, d.client) },
 		request.ClientDisable:  func() (int64, error) { return d.sender.DisableClient(t.Context(), d.server, d.client) },
 		request.ClientEnable:   func() (int64, error) { return d.sender.EnableClient(t.Context(), d.server, d.client) },
+		request.ClientRename:   func() (int64, error) { return d.sender.RenameClient(t.Context(), d.server, d.client, "A name") },
+		request.OwnerChange:    func() (int64, error) { return d.sender.ChangeOwner(t.Context(), d.server, d.client.Member()) },
+		request.AddressChange:  func() (int64, error) { return d.sender.ChangeAddress(t.Context(), d.server, "ss2.example.org") },
+		request.MaintenanceModeEnable: func() (int64, error) {
+			return d.sender.EnableMaintenance(t.Context(), d.server, "Back at noon")
+		},
+		request.MaintenanceModeDisable: func() (int64, error) { return d.sender.DisableMaintenance(t.Context(), d.server) },
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			d.opened = nil

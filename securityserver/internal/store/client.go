@@ -18,6 +18,8 @@ type clientRow struct {
 	MemberCode     string
 	SubsystemCode  string
 	PendingName    string
+	NameSubmitted  bool
+	ReplacedName   string
 	Status         string
 	ConnectionType string
 	CreatedAt      time.Time
@@ -42,7 +44,8 @@ func (r clientRow) toClient(owner int64) (client.Client, error) {
 		return client.Client{}, err
 	}
 	connection, err := client.ParseConnection(r.ConnectionType)
-	return client.Client{ID: id, Status: status, Connection: connection, PendingName: r.PendingName, Owner: r.ID == owner}, err
+	return client.Client{ID: id, Status: status, Connection: connection, PendingName: r.PendingName, Submitted: r.NameSubmitted,
+		Replaced: r.ReplacedName, Owner: r.ID == owner}, err
 }
 
 // named selects the row of a client.
@@ -121,7 +124,7 @@ func (tx Tx) AddClient(c client.Client) error {
 // SaveClient writes what can change of a client.
 func (tx Tx) SaveClient(c client.Client) error {
 	return one(named(tx.DB().Model(&clientRow{}), c.ID).Updates(map[string]any{"status": c.Status.String(), "connection_type": string(c.Connection),
-		"pending_name": c.PendingName}))
+		"pending_name": c.PendingName, "name_submitted": c.Submitted, "replaced_name": c.Replaced}))
 }
 
 // DeleteClient removes a client with its services, access rights and internal certificates.

@@ -13,6 +13,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
+	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
 	"github.com/ristmik/ristmik/securityserver/internal/service"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
 )
@@ -79,6 +80,19 @@ func (s services) View(ctx context.Context, fn func(service.Tx) error) error {
 }
 
 func (s services) Update(ctx context.Context, fn func(service.Tx) error) error {
+	return s.update(ctx, func(tx Tx) error { return fn(tx) })
+}
+
+// Server is the store as the server's own changes see it.
+func (s *Store) Server() ownserver.Store { return itself{s} }
+
+type itself struct{ *Store }
+
+func (s itself) View(ctx context.Context, fn func(ownserver.Tx) error) error {
+	return s.view(ctx, func(tx Tx) error { return fn(tx) })
+}
+
+func (s itself) Update(ctx context.Context, fn func(ownserver.Tx) error) error {
 	return s.update(ctx, func(tx Tx) error { return fn(tx) })
 }
 

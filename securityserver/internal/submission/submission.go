@@ -94,7 +94,8 @@ func (s *Submission) Resolve(requestID int64, err error, afterUnknown bool, now 
 func alreadyThere(text string) bool {
 	for _, known := range []string{"has already been submitted", "already been registered as a client", "already submitted for registration",
 		"already registered", "management_request_exists", "management_request_client_already_registered",
-		"management_request_security_server_exists"} {
+		"management_request_security_server_exists", "already in maintenance mode", "not in maintenance mode",
+		"management_request_server_already_in_maintenance_mode", "management_request_server_not_in_maintenance_mode"} {
 		if strings.Contains(text, known) {
 			return true
 		}

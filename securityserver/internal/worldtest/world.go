@@ -30,6 +30,7 @@ import (
 	"github.com/ristmik/ristmik/schema"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
+	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
 	"github.com/ristmik/ristmik/securityserver/internal/service"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
 	"github.com/ristmik/ristmik/securityserver/internal/store"
@@ -58,6 +59,7 @@ type World struct {
 	Keys          *keys.Keys
 	Services      *service.Services
 	Setup         *setup.Setup
+	Self          *ownserver.Service
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -92,6 +94,7 @@ func New(t *testing.T, db *database.DB) *World {
 	t.Cleanup(w.Keys.Close)
 	w.ClientsConfig = client.Config{Store: w.Store.Clients(), Conf: w.Conf, Sender: w.Sender, Now: w.Now, Rand: rand.Reader, Log: zap.NewNop()}
 	w.Clients = client.New(w.ClientsConfig)
+	w.Self = ownserver.New(ownserver.Config{Store: w.Store.Server(), Conf: w.Conf, Sender: w.Sender, Now: w.Now, Rand: rand.Reader, Log: zap.NewNop()})
 	w.Services = service.New(service.Config{Store: w.Store.Services(), Conf: w.Conf, HTTP: http.DefaultClient, Now: w.Now})
 	w.Conf.Publish()
 	anchor := globalconf.Anchor{GeneratedAt: Start, Instance: "EE", Sources: []globalconf.AnchorSource{{DownloadURL: "http://cs/internalconf",
@@ -300,6 +303,31 @@ func (s *Sender) DisableClient(ctx context.Context, _ identifier.SecurityServerI
 // EnableClient sends clientEnable.
 func (s *Sender) EnableClient(ctx context.Context, _ identifier.SecurityServerID, c identifier.ClientID) (int64, error) {
 	return s.send(ctx, "clientEnable", c.Encoded())
+}
+
+// RenameClient sends clientRename.
+func (s *Sender) RenameClient(ctx context.Context, _ identifier.SecurityServerID, c identifier.ClientID, name string) (int64, error) {
+	return s.send(ctx, "clientRename", c.Encoded(), name)
+}
+
+// ChangeOwner sends ownerChange.
+func (s *Sender) ChangeOwner(ctx context.Context, _ identifier.SecurityServerID, owner identifier.ClientID) (int64, error) {
+	return s.send(ctx, "ownerChange", owner.Encoded())
+}
+
+// ChangeAddress sends addressChange.
+func (s *Sender) ChangeAddress(ctx context.Context, _ identifier.SecurityServerID, address string) (int64, error) {
+	return s.send(ctx, "addressChange", address)
+}
+
+// EnableMaintenance sends maintenanceModeEnable.
+func (s *Sender) EnableMaintenance(ctx context.Context, _ identifier.SecurityServerID, message string) (int64, error) {
+	return s.send(ctx, strings.TrimSpace("maintenanceModeEnable "+message))
+}
+
+// DisableMaintenance sends maintenanceModeDisable.
+func (s *Sender) DisableMaintenance(ctx context.Context, _ identifier.SecurityServerID) (int64, error) {
+	return s.send(ctx, "maintenanceModeDisable")
 }
 
 // RegisterAuthCertificate sends authCertReg; the key must be there.
