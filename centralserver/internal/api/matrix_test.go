@@ -31,8 +31,8 @@ var matrix = map[string]string{
 	"RM": `addManagementRequest`,
 	"S": `addMemberClass updateMemberClass deleteMemberClass
 		getManagementServicesConfiguration updateManagementServicesConfiguration registerServiceProvider updateCentralServerAddress
-		addKey deleteKey activateKey downloadAnchor reCreateAnchor`,
-	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl`,
+		addKey deleteKey activateKey downloadAnchor reCreateAnchor uploadTrustedAnchor previewTrustedAnchor deleteTrustedAnchor`,
+	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl getTrustedAnchors downloadTrustedAnchor`,
 	"A": `addCertificationService updateCertificationService deleteCertificationService addCertificationServiceIntermediateCa
 		addCertificationServiceOcspResponder addIntermediateCaOcspResponder deleteOcspResponder updateOcspResponder
 		deleteIntermediateCa deleteIntermediateCaOcspResponder updateTimestampingService

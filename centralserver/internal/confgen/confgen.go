@@ -122,6 +122,7 @@ var defaults = map[string]string{
 type Tx interface {
 	Now() time.Time
 	registry.Parameters
+	Federation
 	EnsureGroup(code, description string) error
 	Token() ([]byte, error) // the sealed software token, nil before initialization
 	SaveToken(sealed []byte) error

@@ -123,6 +123,7 @@ func (s *Service) generate(ctx context.Context, now time.Time) error {
 type contents struct {
 	generation int64
 	parameters parameters
+	federated  []globalconf.Anchor
 	shared     *globalconf.SharedParameters
 	keys       map[SourceType][]SigningKey
 	nodes      map[SourceType][]Node
@@ -145,6 +146,9 @@ func (s *Service) read(ctx context.Context) (*contents, error) {
 		if c.parameters, err = readParameters(tx); err != nil {
 			return err
 		}
+		if c.federated, err = federated(tx); err != nil {
+			return err
+		}
 		c.shared, err = tx.Shared()
 		return err
 	})
@@ -164,6 +168,7 @@ func (s *Service) contents(c *contents) (*globalconf.PrivateParameters, *globalc
 	}
 	private := &globalconf.PrivateParameters{
 		InstanceIdentifier: p.instance,
+		Anchors:            c.federated,
 		ManagementService: globalconf.ManagementService{
 			AuthCertRegAddress:     strings.ReplaceAll(p.authCertRegURL, "%{centralServerAddress}", p.address),
 			AuthCertRegCertificate: s.config.ManagementCertificate,

@@ -1032,6 +1032,20 @@ type TokenPassword struct {
 // TokenStatus defines model for TokenStatus.
 type TokenStatus string
 
+// TrustedAnchor defines model for TrustedAnchor.
+type TrustedAnchor struct {
+	GeneratedAt *time.Time `json:"generated_at,omitempty"`
+
+	// Hash SHA-224 of the file, upper-case hexadecimal digits with colons
+	Hash               string `json:"hash"`
+	InstanceIdentifier string `json:"instance_identifier"`
+}
+
+// TrustedAnchorFile defines model for TrustedAnchorFile.
+type TrustedAnchorFile struct {
+	Anchor openapi_types.File `json:"anchor"`
+}
+
 // UsedSecurityServers defines model for UsedSecurityServers.
 type UsedSecurityServers struct {
 	EncodedId  *string `json:"encoded_id,omitempty"`
@@ -1243,6 +1257,12 @@ type UpdateTimestampingServiceMultipartRequestBody = ServiceFile
 
 // LoginTokenJSONRequestBody defines body for LoginToken for application/json ContentType.
 type LoginTokenJSONRequestBody = TokenPassword
+
+// UploadTrustedAnchorMultipartRequestBody defines body for UploadTrustedAnchor for multipart/form-data ContentType.
+type UploadTrustedAnchorMultipartRequestBody = TrustedAnchorFile
+
+// PreviewTrustedAnchorMultipartRequestBody defines body for PreviewTrustedAnchor for multipart/form-data ContentType.
+type PreviewTrustedAnchorMultipartRequestBody = TrustedAnchorFile
 
 // AsAuthenticationCertificateRegistrationRequest returns the union data inside the ManagementRequestAdd as a AuthenticationCertificateRegistrationRequest
 func (t ManagementRequestAdd) AsAuthenticationCertificateRegistrationRequest() (AuthenticationCertificateRegistrationRequest, error) {
@@ -1917,6 +1937,21 @@ type ServerInterface interface {
 	// LogoutToken log out of a token
 	// (PUT /tokens/{token_id}/logout)
 	LogoutToken(ctx echo.Context, tokenId TokenId) error
+	// GetTrustedAnchors the anchors of the instances that this one is federated with
+	// (GET /trusted-anchors)
+	GetTrustedAnchors(ctx echo.Context) error
+	// UploadTrustedAnchor trust an instance by its external anchor; an anchor of the same instance is replaced
+	// (POST /trusted-anchors)
+	UploadTrustedAnchor(ctx echo.Context) error
+	// PreviewTrustedAnchor what an anchor file says
+	// (POST /trusted-anchors/preview)
+	PreviewTrustedAnchor(ctx echo.Context) error
+	// DeleteTrustedAnchor trust an instance no longer
+	// (DELETE /trusted-anchors/{hash})
+	DeleteTrustedAnchor(ctx echo.Context, hash string) error
+	// DownloadTrustedAnchor the file of a trusted anchor
+	// (GET /trusted-anchors/{hash}/download)
+	DownloadTrustedAnchor(ctx echo.Context, hash string) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -3310,6 +3345,65 @@ func (w *ServerInterfaceWrapper) LogoutToken(ctx echo.Context) error {
 	return err
 }
 
+// GetTrustedAnchors converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTrustedAnchors(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTrustedAnchors(ctx)
+	return err
+}
+
+// UploadTrustedAnchor converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadTrustedAnchor(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadTrustedAnchor(ctx)
+	return err
+}
+
+// PreviewTrustedAnchor converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewTrustedAnchor(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewTrustedAnchor(ctx)
+	return err
+}
+
+// DeleteTrustedAnchor converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTrustedAnchor(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hash" -------------
+	var hash string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hash", ctx.Param("hash"), &hash, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hash: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTrustedAnchor(ctx, hash)
+	return err
+}
+
+// DownloadTrustedAnchor converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadTrustedAnchor(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hash" -------------
+	var hash string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hash", ctx.Param("hash"), &hash, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hash: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadTrustedAnchor(ctx, hash)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -3399,6 +3493,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/management-services-configuration", wrapper.GetManagementServicesConfiguration, options.OperationMiddlewares["getManagementServicesConfiguration"]...)
 	router.PATCH(options.BaseURL+"/management-services-configuration", wrapper.UpdateManagementServicesConfiguration, options.OperationMiddlewares["updateManagementServicesConfiguration"]...)
 	router.POST(options.BaseURL+"/management-services-configuration/register-provider", wrapper.RegisterServiceProvider, options.OperationMiddlewares["registerServiceProvider"]...)
+	router.GET(options.BaseURL+"/trusted-anchors", wrapper.GetTrustedAnchors, options.OperationMiddlewares["getTrustedAnchors"]...)
+	router.POST(options.BaseURL+"/trusted-anchors", wrapper.UploadTrustedAnchor, options.OperationMiddlewares["uploadTrustedAnchor"]...)
+	router.POST(options.BaseURL+"/trusted-anchors/preview", wrapper.PreviewTrustedAnchor, options.OperationMiddlewares["previewTrustedAnchor"]...)
+	router.DELETE(options.BaseURL+"/trusted-anchors/:hash", wrapper.DeleteTrustedAnchor, options.OperationMiddlewares["deleteTrustedAnchor"]...)
+	router.GET(options.BaseURL+"/trusted-anchors/:hash/download", wrapper.DownloadTrustedAnchor, options.OperationMiddlewares["downloadTrustedAnchor"]...)
 	router.GET(options.BaseURL+"/certification-services", wrapper.GetCertificationServices, options.OperationMiddlewares["getCertificationServices"]...)
 	router.POST(options.BaseURL+"/certification-services", wrapper.AddCertificationService, options.OperationMiddlewares["addCertificationService"]...)
 	router.DELETE(options.BaseURL+"/certification-services/:certification_service_id", wrapper.DeleteCertificationService, options.OperationMiddlewares["deleteCertificationService"]...)
@@ -6578,6 +6677,208 @@ func (response LogoutTokendefaultJSONResponse) VisitLogoutTokenResponse(w http.R
 	return err
 }
 
+type GetTrustedAnchorsRequestObject struct {
+}
+
+type GetTrustedAnchorsResponseObject interface {
+	VisitGetTrustedAnchorsResponse(w http.ResponseWriter) error
+}
+
+type GetTrustedAnchors200JSONResponse []TrustedAnchor
+
+func (response GetTrustedAnchors200JSONResponse) VisitGetTrustedAnchorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTrustedAnchorsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetTrustedAnchorsdefaultJSONResponse) VisitGetTrustedAnchorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadTrustedAnchorRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadTrustedAnchorResponseObject interface {
+	VisitUploadTrustedAnchorResponse(w http.ResponseWriter) error
+}
+
+type UploadTrustedAnchor201JSONResponse TrustedAnchor
+
+func (response UploadTrustedAnchor201JSONResponse) VisitUploadTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadTrustedAnchordefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UploadTrustedAnchordefaultJSONResponse) VisitUploadTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTrustedAnchorRequestObject struct {
+	Body *multipart.Reader
+}
+
+type PreviewTrustedAnchorResponseObject interface {
+	VisitPreviewTrustedAnchorResponse(w http.ResponseWriter) error
+}
+
+type PreviewTrustedAnchor200JSONResponse TrustedAnchor
+
+func (response PreviewTrustedAnchor200JSONResponse) VisitPreviewTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTrustedAnchordefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response PreviewTrustedAnchordefaultJSONResponse) VisitPreviewTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTrustedAnchorRequestObject struct {
+	Hash string `json:"hash"`
+}
+
+type DeleteTrustedAnchorResponseObject interface {
+	VisitDeleteTrustedAnchorResponse(w http.ResponseWriter) error
+}
+
+type DeleteTrustedAnchor204Response struct {
+}
+
+func (response DeleteTrustedAnchor204Response) VisitDeleteTrustedAnchorResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTrustedAnchordefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DeleteTrustedAnchordefaultJSONResponse) VisitDeleteTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadTrustedAnchorRequestObject struct {
+	Hash string `json:"hash"`
+}
+
+type DownloadTrustedAnchorResponseObject interface {
+	VisitDownloadTrustedAnchorResponse(w http.ResponseWriter) error
+}
+
+type DownloadTrustedAnchor200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type DownloadTrustedAnchor200ApplicationxmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadTrustedAnchor200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadTrustedAnchor200ApplicationxmlResponse) VisitDownloadTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadTrustedAnchordefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DownloadTrustedAnchordefaultJSONResponse) VisitDownloadTrustedAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetCertificationServices the approved certification services
@@ -6826,6 +7127,21 @@ type StrictServerInterface interface {
 	// LogoutToken log out of a token
 	// (PUT /tokens/{token_id}/logout)
 	LogoutToken(ctx context.Context, request LogoutTokenRequestObject) (LogoutTokenResponseObject, error)
+	// GetTrustedAnchors the anchors of the instances that this one is federated with
+	// (GET /trusted-anchors)
+	GetTrustedAnchors(ctx context.Context, request GetTrustedAnchorsRequestObject) (GetTrustedAnchorsResponseObject, error)
+	// UploadTrustedAnchor trust an instance by its external anchor; an anchor of the same instance is replaced
+	// (POST /trusted-anchors)
+	UploadTrustedAnchor(ctx context.Context, request UploadTrustedAnchorRequestObject) (UploadTrustedAnchorResponseObject, error)
+	// PreviewTrustedAnchor what an anchor file says
+	// (POST /trusted-anchors/preview)
+	PreviewTrustedAnchor(ctx context.Context, request PreviewTrustedAnchorRequestObject) (PreviewTrustedAnchorResponseObject, error)
+	// DeleteTrustedAnchor trust an instance no longer
+	// (DELETE /trusted-anchors/{hash})
+	DeleteTrustedAnchor(ctx context.Context, request DeleteTrustedAnchorRequestObject) (DeleteTrustedAnchorResponseObject, error)
+	// DownloadTrustedAnchor the file of a trusted anchor
+	// (GET /trusted-anchors/{hash}/download)
+	DownloadTrustedAnchor(ctx context.Context, request DownloadTrustedAnchorRequestObject) (DownloadTrustedAnchorResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -9326,6 +9642,137 @@ func (sh *strictHandler) LogoutToken(ctx echo.Context, tokenId TokenId) error {
 		return err
 	} else if validResponse, ok := response.(LogoutTokenResponseObject); ok {
 		return validResponse.VisitLogoutTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTrustedAnchors operation middleware
+func (sh *strictHandler) GetTrustedAnchors(ctx echo.Context) error {
+	var request GetTrustedAnchorsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTrustedAnchors(ctx.Request().Context(), request.(GetTrustedAnchorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTrustedAnchors")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTrustedAnchorsResponseObject); ok {
+		return validResponse.VisitGetTrustedAnchorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadTrustedAnchor operation middleware
+func (sh *strictHandler) UploadTrustedAnchor(ctx echo.Context) error {
+	var request UploadTrustedAnchorRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadTrustedAnchor(ctx.Request().Context(), request.(UploadTrustedAnchorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadTrustedAnchor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadTrustedAnchorResponseObject); ok {
+		return validResponse.VisitUploadTrustedAnchorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewTrustedAnchor operation middleware
+func (sh *strictHandler) PreviewTrustedAnchor(ctx echo.Context) error {
+	var request PreviewTrustedAnchorRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewTrustedAnchor(ctx.Request().Context(), request.(PreviewTrustedAnchorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewTrustedAnchor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewTrustedAnchorResponseObject); ok {
+		return validResponse.VisitPreviewTrustedAnchorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTrustedAnchor operation middleware
+func (sh *strictHandler) DeleteTrustedAnchor(ctx echo.Context, hash string) error {
+	var request DeleteTrustedAnchorRequestObject
+
+	request.Hash = hash
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTrustedAnchor(ctx.Request().Context(), request.(DeleteTrustedAnchorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTrustedAnchor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTrustedAnchorResponseObject); ok {
+		return validResponse.VisitDeleteTrustedAnchorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadTrustedAnchor operation middleware
+func (sh *strictHandler) DownloadTrustedAnchor(ctx echo.Context, hash string) error {
+	var request DownloadTrustedAnchorRequestObject
+
+	request.Hash = hash
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadTrustedAnchor(ctx.Request().Context(), request.(DownloadTrustedAnchorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadTrustedAnchor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadTrustedAnchorResponseObject); ok {
+		return validResponse.VisitDownloadTrustedAnchorResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -113,7 +113,7 @@ func (w *World) AuthCertificate(server string) []byte {
 
 // tables are what State looks at; the generation is not part of it.
 var tables = []string{"identifier", "member_class", "member", "subsystem", "security_server", "server_client", "authentication_certificate", "global_group",
-	"global_group_member", "approved_ca", "intermediate_ca", "ocsp_responder", "timestamping_service", "request_processing", "management_request", "system_parameter"}
+	"global_group_member", "approved_ca", "intermediate_ca", "ocsp_responder", "timestamping_service", "request_processing", "management_request", "system_parameter", "trusted_anchor"}
 
 // State is the registry as text: equal texts are equal registries.
 func (w *World) State() string {
