@@ -61,10 +61,17 @@ type told struct {
 // start brings up a fresh instance. When the test fails, the ends of the servers' logs are shown.
 func start(t *testing.T, driver string) *told {
 	t.Helper()
-	config := instance.Config{Folder: t.TempDir(), Programs: programs, Addresses: instance.Addresses{Block: int(100 + block.Add(1))}}
+	var config instance.Config
 	if driver == "postgres" {
 		config.Databases = func(string) string { return testkit.Postgres(t) }
 	}
+	return startConfigured(t, config)
+}
+
+// startConfigured is start for an instance with more to it; where it lives is chosen here.
+func startConfigured(t *testing.T, config instance.Config) *told {
+	t.Helper()
+	config.Folder, config.Programs, config.Addresses = t.TempDir(), programs, instance.Addresses{Block: int(100 + block.Add(1))}
 	i, err := instance.New(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -100,6 +107,20 @@ func TestStory(t *testing.T) {
 			}
 			judge(t, i)
 			require.NoError(t, i.Stop(), "the servers stop when they are asked to")
+		})
+	}
+}
+
+// TestOtherRequests changes address, names, maintenance mode and owner of a registered server.
+func TestOtherRequests(t *testing.T) {
+	for _, driver := range []string{"sqlite", "postgres"} {
+		t.Run(driver, func(t *testing.T) {
+			i := start(t, driver)
+			i.tell(t, story.SetUp())
+			i.tell(t, story.ServerRegistration())
+			i.tell(t, story.Changes())
+			t.Log(i.out.String())
+			require.NoError(t, i.Stop())
 		})
 	}
 }
