@@ -43,18 +43,11 @@ func SelfSigned(now time.Time, folder, name string, kind KeyType, hosts ...strin
 	if !errors.Is(noKey, fs.ErrNotExist) || !errors.Is(noCert, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the TLS key pair %s: %w", keyFile, err)
 	}
-	if len(hosts) == 0 {
-		return nil, errors.New("making a TLS key pair: no host name given")
-	}
-	key, err := newKey(kind)
+	made, err := NewSelfSigned(now, kind, hosts...)
 	if err != nil {
-		return nil, fmt.Errorf("making a TLS key: %w", err)
+		return nil, err
 	}
-	certificate, err := selfSign(now, key, hosts)
-	if err != nil {
-		return nil, fmt.Errorf("making a TLS certificate: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +58,28 @@ func SelfSigned(now time.Time, folder, name string, kind KeyType, hosts ...strin
 	if err := writeWhole(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return nil, err
 	}
-	if err := writeWhole(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o644); err != nil {
+	if err := writeWhole(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}), 0o644); err != nil {
 		_ = os.Remove(keyFile)
 		return nil, err
 	}
-	pair, err = tls.LoadX509KeyPair(certFile, keyFile)
-	return &pair, err
+	return made, nil
+}
+
+// NewSelfSigned makes a key and a self-signed certificate as SelfSigned does, and keeps nothing.
+func NewSelfSigned(now time.Time, kind KeyType, hosts ...string) (*tls.Certificate, error) {
+	if len(hosts) == 0 {
+		return nil, errors.New("making a TLS key pair: no host name given")
+	}
+	key, err := newKey(kind)
+	if err != nil {
+		return nil, fmt.Errorf("making a TLS key: %w", err)
+	}
+	der, err := selfSign(now, key, hosts)
+	if err != nil {
+		return nil, fmt.Errorf("making a TLS certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
 func newKey(kind KeyType) (crypto.Signer, error) {

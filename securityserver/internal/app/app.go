@@ -12,6 +12,7 @@ import (
 
 	"github.com/ristmik/ristmik/pkg/audit"
 	"github.com/ristmik/ristmik/pkg/daemon"
+	"github.com/ristmik/ristmik/pkg/database"
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/host"
@@ -57,13 +58,18 @@ type App struct {
 	internal *tls.Certificate
 	doors    proxy.Config
 	client   *proxy.ClientProxy
+	known    followed
 }
 
 // New wires a server over an opened host.
 func New(h *host.Host, config *Config, version string) (*App, error) {
-	a := &App{host: h, config: config, version: version, store: store.New(h.DB)}
-	var err error
-	if a.internal, err = h.TLS("internal"); err != nil {
+	a := &App{host: h, config: config, version: version}
+	node, err := a.node()
+	if err != nil {
+		return nil, err
+	}
+	a.store = store.NewNode(h.DB, node)
+	if a.internal, err = a.internalTLS(context.Background()); err != nil {
 		return nil, err
 	}
 	if err := a.configuration(); err != nil {
@@ -76,7 +82,7 @@ func New(h *host.Host, config *Config, version string) (*App, error) {
 	a.changes = ownserver.New(ownserver.Config{Store: a.store.Server(), Conf: a.loop, Sender: late{a}, Now: h.Now, Rand: h.Rand, Log: h.Log})
 	a.services = service.New(service.Config{Store: a.store.Services(), Conf: a.loop, HTTP: fetcher, Now: h.Now})
 	a.log = messagelog.New(messagelog.Config{Store: store.NewMessageLog(h.DB), Authorities: authorities(a.setup, a.loop.Current),
-		Interval: a.stampInterval, HTTP: fetcher, Now: h.Now, Rand: h.Rand, Log: h.Log})
+		Interval: a.stampInterval, Turn: a.stampTurn, HTTP: fetcher, Now: h.Now, Rand: h.Rand, Log: h.Log})
 	self := &identity{setup: a.setup, generation: a.store.Generation}
 	a.doors = proxy.Config{Server: self.current, Snapshot: a.loop.Current, Clients: proxyClients{a.clients}, Services: proxyServices{a.services},
 		Credentials: a.keys, MessageLog: a.log, InternalTLS: func() (*tls.Certificate, error) { return a.internal, nil },
@@ -103,9 +109,9 @@ func (a *App) configuration() error {
 		}})
 	a.loop = confclient.New(confclient.Config{Directory: directory, Interval: a.config.GlobalConfiguration.Interval, Anchor: a.setup.Source,
 		Update: download.Update, Now: a.host.Now, Log: a.host.Log, Hooks: []confclient.Hook{
-			{Name: "clients", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.clients.Reconcile(ctx, s) }},
-			{Name: "keys", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.keys.Reconcile(ctx, s) }},
-			{Name: "server", Run: func(ctx context.Context, s *globalconf.Snapshot) error { return a.changes.Reconcile(ctx, s) }},
+			a.hook("clients", func(ctx context.Context, s *globalconf.Snapshot) error { return a.clients.Reconcile(ctx, s) }),
+			a.hook("keys", func(ctx context.Context, s *globalconf.Snapshot) error { return a.keys.Reconcile(ctx, s) }),
+			a.hook("server", func(ctx context.Context, s *globalconf.Snapshot) error { return a.changes.Reconcile(ctx, s) }),
 		}})
 	return nil
 }
@@ -145,6 +151,7 @@ func (a *App) login(ctx context.Context) error {
 	switch fault.CodeOf(err) {
 	case "":
 	case "token_not_found":
+		a.known.noToken.Store(true)
 	default:
 		a.host.Log.Error("the software token was not opened", zap.Error(err))
 	}
@@ -167,6 +174,9 @@ func (a *App) parts() ([]daemon.Part, error) {
 	}
 	parts = append(parts, daemon.Part{Name: "configuration client", Run: a.loop.Run}, daemon.Part{Name: "OCSP", Run: a.keys.Run},
 		daemon.Part{Name: "time-stamping", Run: a.log.Run})
+	if a.host.DB.Driver() == database.Postgres { // one program for each SQLite file
+		parts = append(parts, daemon.Part{Name: "other servers", Run: a.follow})
+	}
 	server := proxy.NewServerProxy(a.doors)
 	for _, door := range []struct {
 		name    string

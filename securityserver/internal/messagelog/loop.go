@@ -28,10 +28,12 @@ type Config struct {
 	Store       Store
 	Authorities func(ctx context.Context) ([]Authority, error) // configured ones, in order of preference; none: nothing is stamped
 	Interval    func() time.Duration                           // between rounds: timeStampingIntervalSeconds of the configuration
-	HTTP        *http.Client
-	Now         func() time.Time
-	Rand        io.Reader
-	Log         *zap.Logger
+	// Turn asks before every batch whether it is this server that stamps, among those that share the message log; nil: it is always this one.
+	Turn func(ctx context.Context) (bool, error)
+	HTTP *http.Client
+	Now  func() time.Time
+	Rand io.Reader
+	Log  *zap.Logger
 }
 
 // Status is what diagnostics show about time-stamping. Zero times mean never.
@@ -50,7 +52,12 @@ type Log struct {
 }
 
 // New makes a log.
-func New(config Config) *Log { return &Log{config: config} }
+func New(config Config) *Log {
+	if config.Turn == nil {
+		config.Turn = func(context.Context) (bool, error) { return true, nil }
+	}
+	return &Log{config: config}
+}
 
 // Status tells how the last round of time-stamping went.
 func (l *Log) Status() Status {
@@ -100,6 +107,9 @@ func (l *Log) stampAll(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for done := 0; ; {
+		if mine, err := l.config.Turn(ctx); err != nil || !mine {
+			return done, err
+		}
 		pending, err := l.config.Store.Unstamped(ctx, batch)
 		if err != nil || len(pending) == 0 {
 			return done, err

@@ -57,7 +57,7 @@ type Store interface {
 	SaveMessage(ctx context.Context, r Record) (int64, error)
 	// Unstamped gives records without a time-stamp, oldest first.
 	Unstamped(ctx context.Context, limit int) ([]Pending, error)
-	// SaveTimestamp replaces the signature of a record that has no time-stamp yet.
+	// SaveTimestamp replaces the signature of a record that has no time-stamp yet; one that has keeps what it has.
 	SaveTimestamp(ctx context.Context, id int64, signature []byte, at time.Time) error
 	// Messages gives all records with this message ID, oldest first.
 	Messages(ctx context.Context, messageID string) ([]Record, error)

@@ -108,11 +108,11 @@ func (s *MessageLog) Unstamped(ctx context.Context, limit int) ([]messagelog.Pen
 	return list, err
 }
 
-// SaveTimestamp replaces the signature of a record that has no time-stamp yet.
+// SaveTimestamp replaces the signature of a record that has no time-stamp yet. Of two servers that stamped the same record the first one's stays.
 func (s *MessageLog) SaveTimestamp(ctx context.Context, id int64, signature []byte, at time.Time) error {
 	return s.db.Update(ctx, func(tx *database.Tx) error {
-		return one(tx.DB().Model(&messageRow{}).Where("id = ? AND stamped_at IS NULL", id).
-			Updates(map[string]any{"signature": signature, "stamped_at": at.UTC()}))
+		return tx.DB().Model(&messageRow{}).Where("id = ? AND stamped_at IS NULL", id).
+			Updates(map[string]any{"signature": signature, "stamped_at": at.UTC()}).Error
 	})
 }
 

@@ -21,14 +21,15 @@ import (
 // Store is the database of this server.
 type Store struct {
 	db         *database.DB
+	node       string
 	generation atomic.Uint64
 }
 
-// New makes a store over an open, migrated database.
+// New makes a store over an open, migrated database for a server that has it for itself.
 func New(db *database.DB) *Store { return &Store{db: db} }
 
-// Generation changes with every committed Update of this process, which is the only one that writes.
-func (s *Store) Generation() uint64 { return s.generation.Load() }
+// NewNode makes a store for one of the servers that share a database; node tells them apart.
+func NewNode(db *database.DB, node string) *Store { return &Store{db: db, node: node} }
 
 // Tx is one transaction.
 type Tx struct{ *database.Tx }
@@ -38,10 +39,27 @@ func (s *Store) view(ctx context.Context, fn func(Tx) error) error {
 }
 
 func (s *Store) update(ctx context.Context, fn func(Tx) error) error {
-	return s.db.Update(ctx, func(tx *database.Tx) error {
-		tx.OnCommit(func() { s.generation.Add(1) })
-		return fn(Tx{tx})
+	ctx = context.WithValue(ctx, nodeKey{}, s.node)
+	return s.db.Update(ctx, func(inner *database.Tx) error {
+		tx := Tx{inner}
+		if err := tx.current(); err != nil {
+			return err
+		}
+		if err := fn(tx); err != nil {
+			return err
+		}
+		generation, err := tx.raise()
+		tx.OnCommit(func() { s.reached(generation) })
+		return err
 	})
+}
+
+type nodeKey struct{}
+
+// node is the server that this transaction writes for.
+func (tx Tx) node() string {
+	node, _ := tx.Context().Value(nodeKey{}).(string)
+	return node
 }
 
 // Clients is the store as the client rules see it.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/ristmik/ristmik/pkg/database"
@@ -21,6 +22,7 @@ type submissionRow struct {
 	RequestID       *int64
 	Outcome         string
 	Reason          string
+	Node            string
 }
 
 func (submissionRow) TableName() string { return "request_submission" }
@@ -48,7 +50,7 @@ func (r submissionRow) toSubmission() (submission.Submission, error) {
 // AddSubmission stores an intent; an open one of the same kind for the same subject is Conflict action_not_possible.
 func (tx Tx) AddSubmission(s submission.Submission) (int64, error) {
 	row := submissionRow{Kind: string(s.Kind), MessageID: s.MessageID, Server: s.Server.Encoded(), Client: encodeMember(s.Client),
-		CertificateHash: s.CertificateHash, CreatedAt: tx.Now}
+		CertificateHash: s.CertificateHash, CreatedAt: tx.Now, Node: tx.node()}
 	if err := tx.DB().Create(&row).Error; err != nil {
 		return 0, duplicate(err, "action_not_possible", "The same request is being sent at this moment")
 	}
@@ -81,9 +83,32 @@ func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string) 
 	return s, true, err
 }
 
-// AbandonOpenSubmissions turns open intents into unknown ones.
+// AbandonOpenSubmissions turns open intents into unknown ones: those of this server, and those of others that are older than any sending lasts.
+// Another server on the same database may be sending the rest at this moment.
 func (tx Tx) AbandonOpenSubmissions(reason string) (int, error) {
-	result := tx.DB().Model(&submissionRow{}).Where("outcome = ?", string(submission.Open)).
+	return tx.abandon(reason, "node = ? OR created_at < ?", tx.node(), tx.Now.Add(-submission.Longest))
+}
+
+func (tx Tx) abandon(reason, which string, values ...any) (int, error) {
+	result := tx.DB().Model(&submissionRow{}).Where("outcome = ?", string(submission.Open)).Where(which, values...).
 		Updates(map[string]any{"outcome": string(submission.Unknown), "reason": reason})
 	return int(result.RowsAffected), result.Error
+}
+
+// GiveUp turns intents that are older than any sending lasts into unknown ones and counts them: the server that sent them died, and may never
+// come back.
+func (s *Store) GiveUp(ctx context.Context) (n int, err error) {
+	var open int64
+	err = s.view(ctx, func(tx Tx) error {
+		return tx.DB().Model(&submissionRow{}).Where("outcome = ? AND created_at < ?", string(submission.Open), tx.Now.Add(-submission.Longest)).
+			Count(&open).Error
+	})
+	if err != nil || open == 0 {
+		return 0, err
+	}
+	err = s.update(ctx, func(tx Tx) (err error) {
+		n, err = tx.abandon("the server that sent it died before the answer came", "created_at < ?", tx.Now.Add(-submission.Longest))
+		return err
+	})
+	return n, err
 }

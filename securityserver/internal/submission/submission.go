@@ -30,6 +30,9 @@ const (
 	Failed  Outcome = "failed"  // refused, or never sent
 )
 
+// Longest is how long an intent can be on its way: senders give up after one minute. The rest is for clocks that differ.
+const Longest = 2 * time.Minute
+
 // Submission is one management request of this server.
 type Submission struct {
 	ID              int64
@@ -52,7 +55,8 @@ type Tx interface {
 	FinishSubmission(Submission) error
 	// LastSubmission is the newest one for this client or certificate; ok is false when there is none.
 	LastSubmission(client identifier.ClientID, certificateHash string) (s Submission, ok bool, err error)
-	// AbandonOpenSubmissions turns every open intent into an unknown one and counts them.
+	// AbandonOpenSubmissions turns the open intents that this server left behind, and those of anybody that are older than Longest, into unknown
+	// ones and counts them.
 	AbandonOpenSubmissions(reason string) (int, error)
 }
 

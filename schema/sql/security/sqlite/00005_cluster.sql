@@ -1,0 +1,39 @@
+-- +goose Up
+-- Servers that share this database. The number rises with every change, so that each of them can keep in memory what it has read.
+CREATE TABLE store_generation (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    generation INTEGER NOT NULL
+);
+INSERT INTO store_generation (id, generation) VALUES (1, 0);
+
+-- The newest global configuration that states were compared with, by its expiry. One that expires earlier changes nothing any more.
+CREATE TABLE configuration_seen (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    expires DATETIME NOT NULL,
+    seen_at DATETIME NOT NULL
+);
+
+-- Work that one server does for all of them, until the time given.
+CREATE TABLE cluster_lease (
+    name  TEXT PRIMARY KEY,
+    node  TEXT NOT NULL,
+    until DATETIME NOT NULL
+);
+
+-- The key pair that all servers show to information systems: PKCS#8 and certificate in DER.
+CREATE TABLE internal_tls (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    private_key BLOB NOT NULL,
+    certificate BLOB NOT NULL,
+    created_at  DATETIME NOT NULL
+);
+
+-- Which server sends the request.
+ALTER TABLE request_submission ADD COLUMN node TEXT NOT NULL DEFAULT '';
+
+-- +goose Down
+ALTER TABLE request_submission DROP COLUMN node;
+DROP TABLE internal_tls;
+DROP TABLE cluster_lease;
+DROP TABLE configuration_seen;
+DROP TABLE store_generation;
