@@ -10,6 +10,7 @@ import (
 
 	"github.com/ristmik/ristmik/centralserver/internal/api/gen"
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
+	"github.com/ristmik/ristmik/centralserver/internal/doorkey"
 	"github.com/ristmik/ristmik/centralserver/internal/management"
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/centralserver/internal/trust"
@@ -22,6 +23,8 @@ type Config struct {
 	Management           *management.Service
 	Trust                *trust.Service
 	Configuration        *confgen.Service
+	DoorKey              *doorkey.Keys
+	Now                  func() time.Time
 	Version              string // of the program, as people read it
 	PublicPort           int    // where configuration and WSDL are published
 	ManagementPort       int    // where management requests arrive; 4002

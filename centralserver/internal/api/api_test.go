@@ -3,11 +3,13 @@ package api_test
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +19,11 @@ import (
 
 	"github.com/ristmik/ristmik/centralserver/internal/api"
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
+	"github.com/ristmik/ristmik/centralserver/internal/doorkey"
 	"github.com/ristmik/ristmik/centralserver/internal/management"
 	"github.com/ristmik/ristmik/centralserver/internal/store/storetest"
 	"github.com/ristmik/ristmik/pkg/auth"
+	"github.com/ristmik/ristmik/pkg/daemon"
 	"github.com/ristmik/ristmik/pkg/database"
 	"github.com/ristmik/ristmik/pkg/database/authdb"
 	"github.com/ristmik/ristmik/pkg/httpapi"
@@ -32,6 +36,8 @@ import (
 type door struct {
 	*storetest.World
 	configuration *confgen.Service
+	configOfDoors doorkey.Config
+	keysOfDoors   *doorkey.Keys
 	t             *testing.T
 	server        *httptest.Server
 	keys          map[auth.Role]string
@@ -53,9 +59,17 @@ func eachDoor(t *testing.T, fn func(t *testing.T, d *door)) {
 		require.NoError(t, err)
 		configuration := confgen.New(confgen.Config{PublicDirectory: t.TempDir(), PublicPort: 8000, Interval: time.Minute, KeyAlgorithm: token.P256,
 			TimeStampingInterval: time.Minute, Now: storetest.Start, Rand: rand.Reader, Log: zap.NewNop()}, w.Store.Configuration())
-		api.New(api.Config{Registry: w.Registry, Management: w.Management, Trust: w.Trust, Configuration: configuration, Version: "test", ManagementPort: 4002,
+		first := func() (*tls.Certificate, error) {
+			return daemon.SelfSigned(storetest.Start(), t.TempDir(), "management-service", daemon.P256, "127.0.0.10")
+		}
+		pair, err := first()
+		require.NoError(t, err)
+		configOfDoors := doorkey.Config{File: filepath.Join(t.TempDir(), "pair.pem"), First: pair, Make: first, Store: w.Store.DoorKey(), Rand: rand.Reader}
+		keysOfDoors, err := doorkey.Open(configOfDoors)
+		require.NoError(t, err)
+		api.New(api.Config{DoorKey: keysOfDoors, Now: storetest.Start, Registry: w.Registry, Management: w.Management, Trust: w.Trust, Configuration: configuration, Version: "test", ManagementPort: 4002,
 			PublicPort: 8000, TimestampingInterval: time.Minute}).Register(shell.API())
-		d := &door{World: w, configuration: configuration, t: t, server: httptest.NewTLSServer(shell), keys: map[auth.Role]string{}}
+		d := &door{World: w, configuration: configuration, configOfDoors: configOfDoors, keysOfDoors: keysOfDoors, t: t, server: httptest.NewTLSServer(shell), keys: map[auth.Role]string{}}
 		t.Cleanup(d.server.Close)
 		for role := range api.Policy() {
 			d.keys[role] = makeKey(t, users, role)

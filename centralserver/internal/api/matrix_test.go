@@ -31,6 +31,7 @@ var matrix = map[string]string{
 	"RM": `addManagementRequest`,
 	"S": `addMemberClass updateMemberClass deleteMemberClass
 		getManagementServicesConfiguration updateManagementServicesConfiguration registerServiceProvider updateCentralServerAddress
+		getCertificate downloadCertificate generateKeyAndCertificate generateCertificateRequest uploadCertificate
 		addKey deleteKey activateKey downloadAnchor reCreateAnchor uploadTrustedAnchor previewTrustedAnchor deleteTrustedAnchor`,
 	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl getTrustedAnchors downloadTrustedAnchor`,
 	"A": `addCertificationService updateCertificationService deleteCertificationService addCertificationServiceIntermediateCa

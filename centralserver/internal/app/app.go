@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ristmik/ristmik/centralserver/internal/api"
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
+	"github.com/ristmik/ristmik/centralserver/internal/doorkey"
 	"github.com/ristmik/ristmik/centralserver/internal/management"
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/centralserver/internal/store"
@@ -46,6 +48,11 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err != nil {
 		return err
 	}
+	rows := store.New(h.DB).ForNode(c.Node)
+	doorKey, err := openDoorKey(h, rows, doorTLS)
+	if err != nil {
+		return err
+	}
 	public, err := c.Path("public")
 	if err != nil {
 		return err
@@ -53,7 +60,6 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err := os.MkdirAll(public, 0o755); err != nil {
 		return err
 	}
-	rows := store.New(h.DB).ForNode(c.Node)
 	requests := management.New(rows.Management(), management.Settings{
 		Pairing: c.ManagementRequests.Pairing, AutoApprove: management.AutoApprove(c.ManagementRequests.AutoApprove),
 	})
@@ -61,7 +67,7 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 		Node:            c.Node,
 		PublicDirectory: public, PublicPort: c.PublicationPort, Interval: c.GlobalConfiguration.Interval, Poll: c.GlobalConfiguration.Poll,
 		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval, RegistrationPort: c.RegistrationPort,
-		ManagementCertificate: doorTLS.Certificate[0], Now: h.Now, Rand: h.Rand, Log: h.Log,
+		ManagementCertificate: doorKey.Certificate, Now: h.Now, Rand: h.Rand, Log: h.Log,
 	}, rows.Configuration())
 	if err := openToken(ctx, h, c, configuration); err != nil {
 		return err
@@ -70,7 +76,7 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	parts := []daemon.Part{{Name: "global configuration", Run: configuration.Run}}
 	admin, err := h.Admin(func(server *httpapi.Server) {
 		api.New(api.Config{
-			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, Version: version,
+			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, DoorKey: doorKey, Version: version, Now: h.Now,
 			PublicPort: c.PublicationPort, ManagementPort: c.ManagementPort, TimestampingInterval: c.GlobalConfiguration.TimeStampingInterval,
 		}).Register(server.API())
 	})
@@ -81,12 +87,28 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 	if err != nil {
 		return err
 	}
-	doors, err := publicDoors(h, c, requests, configuration, public, doorTLS)
+	doors, err := publicDoors(h, c, requests, configuration, public, doorKey)
 	if err != nil {
 		return err
 	}
 	parts = slices.Concat(parts, []daemon.Part{admin}, common, doors)
 	return daemon.Daemon{Log: h.Log, Out: os.Stdout, Ready: filepath.Base(c.DataDirectory)}.Run(ctx, parts...)
+}
+
+// openDoorKey gives the TLS key of the public doors: the first one until an administrator replaces it.
+func openDoorKey(h *host.Host, rows *store.Store, first *tls.Certificate) (*doorkey.Keys, error) {
+	file, err := h.Config.Path("tls", "management-service.pem")
+	if err != nil {
+		return nil, err
+	}
+	return doorkey.Open(doorkey.Config{File: file, First: first, Store: rows.DoorKey(), Rand: h.Rand, Make: func() (*tls.Certificate, error) {
+		folder, err := os.MkdirTemp(filepath.Dir(file), ".new-")
+		if err != nil {
+			return nil, err
+		}
+		pair, err := daemon.SelfSigned(h.Now(), folder, "management-service", daemon.P256, h.Config.Bind)
+		return pair, errors.Join(err, os.RemoveAll(folder))
+	}})
 }
 
 // openToken logs in with the configured PIN; a PIN file that cannot be read is a mistake of the operator. A server without a token yet, or with another PIN, starts

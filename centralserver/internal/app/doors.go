@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
+	"github.com/ristmik/ristmik/centralserver/internal/doorkey"
 	"github.com/ristmik/ristmik/centralserver/internal/intake"
 	"github.com/ristmik/ristmik/centralserver/internal/management"
 	"github.com/ristmik/ristmik/pkg/audit"
@@ -19,7 +20,7 @@ import (
 )
 
 // publicDoors opens what strangers reach: registration and management services with TLS, the configuration without.
-func publicDoors(h *host.Host, c *Config, requests *management.Service, configuration *confgen.Service, public string, pair *tls.Certificate) ([]daemon.Part, error) {
+func publicDoors(h *host.Host, c *Config, requests *management.Service, configuration *confgen.Service, public string, key *doorkey.Keys) ([]daemon.Part, error) {
 	soap := intake.Config{
 		Snapshot: configuration.Snapshot,
 		Submit: func(ctx context.Context, r *request.Request) (int64, error) {
@@ -29,6 +30,12 @@ func publicDoors(h *host.Host, c *Config, requests *management.Service, configur
 		Refused:   func(ctx context.Context, cause error) { recordRefusal(ctx, h, cause) },
 		PerMinute: c.ManagementRequests.PerMinute, Now: h.Now, Log: h.Log,
 	}
+	first, err := key.Get(nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := daemon.TLS(first)
+	shown.Certificates, shown.GetCertificate = nil, key.Get // so that a new certificate needs no restart
 	var parts []daemon.Part
 	for _, door := range []struct {
 		name    string
@@ -36,8 +43,8 @@ func publicDoors(h *host.Host, c *Config, requests *management.Service, configur
 		handler http.Handler
 		tls     *tls.Config
 	}{
-		{"registration service", c.RegistrationPort, intake.Registration(soap), daemon.TLS(pair)},
-		{"management services", c.ManagementPort, intake.Management(soap), daemon.TLS(pair)},
+		{"registration service", c.RegistrationPort, intake.Registration(soap), shown},
+		{"management services", c.ManagementPort, intake.Management(soap), shown},
 		{"publication", c.PublicationPort, intake.Publication(public, schema.ManagementServicesWSDL()), nil},
 	} {
 		listener, err := h.Listen(door.port)

@@ -162,7 +162,7 @@ type Config struct {
 	KeyAlgorithm          token.KeyAlgorithm
 	RegistrationPort      int           // of the registration service, as initialization stores it in its URL
 	TimeStampingInterval  time.Duration // what initialization stores: how often security servers have their messages time-stamped
-	ManagementCertificate []byte        // DER of the certificate of the registration and management doors
+	ManagementCertificate func() []byte // DER of the certificate of the registration and management doors
 	Now                   func() time.Time
 	Rand                  io.Reader
 	Log                   *zap.Logger

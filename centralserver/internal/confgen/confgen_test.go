@@ -55,7 +55,7 @@ func eachBench(t *testing.T, fn func(t *testing.T, b *bench)) {
 		b.registry = registry.New(rows.Registry())
 		b.service = confgen.New(confgen.Config{
 			PublicDirectory: b.public, PublicPort: listener.Addr().(*net.TCPAddr).Port, Interval: time.Minute, Poll: 10 * time.Millisecond,
-			KeyAlgorithm: token.P256, TimeStampingInterval: time.Minute, RegistrationPort: 4001, ManagementCertificate: []byte("certificate"), Now: func() time.Time { return b.now }, Rand: rand.Reader, Log: zap.NewNop(),
+			KeyAlgorithm: token.P256, TimeStampingInterval: time.Minute, RegistrationPort: 4001, ManagementCertificate: func() []byte { return []byte("certificate") }, Now: func() time.Time { return b.now }, Rand: rand.Reader, Log: zap.NewNop(),
 		}, rows.Configuration())
 		fn(t, b)
 	})

@@ -171,7 +171,7 @@ func (s *Service) contents(c *contents) (*globalconf.PrivateParameters, *globalc
 		Anchors:            c.federated,
 		ManagementService: globalconf.ManagementService{
 			AuthCertRegAddress:     strings.ReplaceAll(p.authCertRegURL, "%{centralServerAddress}", p.address),
-			AuthCertRegCertificate: s.config.ManagementCertificate,
+			AuthCertRegCertificate: s.config.ManagementCertificate(),
 			Provider:               p.provider,
 		},
 		TimeStampingInterval: p.timeStampingInterval,

@@ -613,6 +613,12 @@ type CostType string
 // CsrFormat defines model for CsrFormat.
 type CsrFormat string
 
+// DistinguishedName defines model for DistinguishedName.
+type DistinguishedName struct {
+	// Name C=FI, O=Organisation, CN=name.example.org
+	Name string `json:"name"`
+}
+
 // ErrorInfo defines model for ErrorInfo.
 type ErrorInfo struct {
 	Error    *CodeWithDetails   `json:"error,omitempty"`
@@ -1219,8 +1225,14 @@ type AddManagementRequestJSONRequestBody = ManagementRequestAdd
 // UpdateManagementServicesConfigurationJSONRequestBody defines body for UpdateManagementServicesConfiguration for application/json ContentType.
 type UpdateManagementServicesConfigurationJSONRequestBody = ServiceProviderId
 
+// GenerateCertificateRequestJSONRequestBody defines body for GenerateCertificateRequest for application/json ContentType.
+type GenerateCertificateRequestJSONRequestBody = DistinguishedName
+
 // RegisterServiceProviderJSONRequestBody defines body for RegisterServiceProvider for application/json ContentType.
 type RegisterServiceProviderJSONRequestBody = RegisterServiceProviderRequest
+
+// UploadCertificateMultipartRequestBody defines body for UploadCertificate for multipart/form-data ContentType.
+type UploadCertificateMultipartRequestBody = CertificateFile
 
 // AddMemberClassJSONRequestBody defines body for AddMemberClass for application/json ContentType.
 type AddMemberClassJSONRequestBody = MemberClass
@@ -1808,9 +1820,24 @@ type ServerInterface interface {
 	// UpdateManagementServicesConfiguration change the management services' provider (UC MEMBER_33)
 	// (PATCH /management-services-configuration)
 	UpdateManagementServicesConfiguration(ctx echo.Context) error
+	// GetCertificate the TLS certificate of the management services
+	// (GET /management-services-configuration/certificate)
+	GetCertificate(ctx echo.Context) error
+	// GenerateKeyAndCertificate make a new TLS key of the management services with a self-signed certificate
+	// (POST /management-services-configuration/certificate)
+	GenerateKeyAndCertificate(ctx echo.Context) error
+	// DownloadCertificate the TLS certificate of the management services as PEM and DER in one archive
+	// (GET /management-services-configuration/download-certificate)
+	DownloadCertificate(ctx echo.Context) error
+	// GenerateCertificateRequest a certificate signing request for the TLS key of the management services
+	// (POST /management-services-configuration/generate-csr)
+	GenerateCertificateRequest(ctx echo.Context) error
 	// RegisterServiceProvider register the provider as a security server client (UC MEMBER_57)
 	// (POST /management-services-configuration/register-provider)
 	RegisterServiceProvider(ctx echo.Context) error
+	// UploadCertificate use this TLS certificate for the management services
+	// (POST /management-services-configuration/upload-certificate)
+	UploadCertificate(ctx echo.Context) error
 	// GetMemberClasses the member classes (UC MEMBER_40)
 	// (GET /member-classes)
 	GetMemberClasses(ctx echo.Context) error
@@ -2687,12 +2714,57 @@ func (w *ServerInterfaceWrapper) UpdateManagementServicesConfiguration(ctx echo.
 	return err
 }
 
+// GetCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificate(ctx)
+	return err
+}
+
+// GenerateKeyAndCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateKeyAndCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateKeyAndCertificate(ctx)
+	return err
+}
+
+// DownloadCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadCertificate(ctx)
+	return err
+}
+
+// GenerateCertificateRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateCertificateRequest(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateCertificateRequest(ctx)
+	return err
+}
+
 // RegisterServiceProvider converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterServiceProvider(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RegisterServiceProvider(ctx)
+	return err
+}
+
+// UploadCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadCertificate(ctx)
 	return err
 }
 
@@ -3493,6 +3565,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/management-services-configuration", wrapper.GetManagementServicesConfiguration, options.OperationMiddlewares["getManagementServicesConfiguration"]...)
 	router.PATCH(options.BaseURL+"/management-services-configuration", wrapper.UpdateManagementServicesConfiguration, options.OperationMiddlewares["updateManagementServicesConfiguration"]...)
 	router.POST(options.BaseURL+"/management-services-configuration/register-provider", wrapper.RegisterServiceProvider, options.OperationMiddlewares["registerServiceProvider"]...)
+	router.GET(options.BaseURL+"/management-services-configuration/certificate", wrapper.GetCertificate, options.OperationMiddlewares["getCertificate"]...)
+	router.POST(options.BaseURL+"/management-services-configuration/certificate", wrapper.GenerateKeyAndCertificate, options.OperationMiddlewares["generateKeyAndCertificate"]...)
+	router.GET(options.BaseURL+"/management-services-configuration/download-certificate", wrapper.DownloadCertificate, options.OperationMiddlewares["downloadCertificate"]...)
+	router.POST(options.BaseURL+"/management-services-configuration/generate-csr", wrapper.GenerateCertificateRequest, options.OperationMiddlewares["generateCertificateRequest"]...)
+	router.POST(options.BaseURL+"/management-services-configuration/upload-certificate", wrapper.UploadCertificate, options.OperationMiddlewares["uploadCertificate"]...)
 	router.GET(options.BaseURL+"/trusted-anchors", wrapper.GetTrustedAnchors, options.OperationMiddlewares["getTrustedAnchors"]...)
 	router.POST(options.BaseURL+"/trusted-anchors", wrapper.UploadTrustedAnchor, options.OperationMiddlewares["uploadTrustedAnchor"]...)
 	router.POST(options.BaseURL+"/trusted-anchors/preview", wrapper.PreviewTrustedAnchor, options.OperationMiddlewares["previewTrustedAnchor"]...)
@@ -5062,6 +5139,181 @@ func (response UpdateManagementServicesConfigurationdefaultJSONResponse) VisitUp
 	return err
 }
 
+type GetCertificateRequestObject struct {
+}
+
+type GetCertificateResponseObject interface {
+	VisitGetCertificateResponse(w http.ResponseWriter) error
+}
+
+type GetCertificate200JSONResponse CertificateDetails
+
+func (response GetCertificate200JSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetCertificatedefaultJSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateKeyAndCertificateRequestObject struct {
+}
+
+type GenerateKeyAndCertificateResponseObject interface {
+	VisitGenerateKeyAndCertificateResponse(w http.ResponseWriter) error
+}
+
+type GenerateKeyAndCertificate201Response struct {
+}
+
+func (response GenerateKeyAndCertificate201Response) VisitGenerateKeyAndCertificateResponse(w http.ResponseWriter) error {
+	w.WriteHeader(201)
+	return nil
+}
+
+type GenerateKeyAndCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GenerateKeyAndCertificatedefaultJSONResponse) VisitGenerateKeyAndCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadCertificateRequestObject struct {
+}
+
+type DownloadCertificateResponseObject interface {
+	VisitDownloadCertificateResponse(w http.ResponseWriter) error
+}
+
+type DownloadCertificate200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type DownloadCertificate200ApplicationgzipResponse struct {
+	Body          io.Reader
+	Headers       DownloadCertificate200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCertificate200ApplicationgzipResponse) VisitDownloadCertificateResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DownloadCertificatedefaultJSONResponse) VisitDownloadCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateCertificateRequestRequestObject struct {
+	Body *GenerateCertificateRequestJSONRequestBody
+}
+
+type GenerateCertificateRequestResponseObject interface {
+	VisitGenerateCertificateRequestResponse(w http.ResponseWriter) error
+}
+
+type GenerateCertificateRequest201ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GenerateCertificateRequest201ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GenerateCertificateRequest201ResponseHeaders
+	ContentLength int64
+}
+
+func (response GenerateCertificateRequest201ApplicationoctetStreamResponse) VisitGenerateCertificateRequestResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(201)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GenerateCertificateRequestdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GenerateCertificateRequestdefaultJSONResponse) VisitGenerateCertificateRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RegisterServiceProviderRequestObject struct {
 	Body *RegisterServiceProviderJSONRequestBody
 }
@@ -5090,6 +5342,45 @@ type RegisterServiceProviderdefaultJSONResponse struct {
 }
 
 func (response RegisterServiceProviderdefaultJSONResponse) VisitRegisterServiceProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCertificateRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadCertificateResponseObject interface {
+	VisitUploadCertificateResponse(w http.ResponseWriter) error
+}
+
+type UploadCertificate200JSONResponse CertificateDetails
+
+func (response UploadCertificate200JSONResponse) VisitUploadCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UploadCertificatedefaultJSONResponse) VisitUploadCertificateResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6998,9 +7289,24 @@ type StrictServerInterface interface {
 	// UpdateManagementServicesConfiguration change the management services' provider (UC MEMBER_33)
 	// (PATCH /management-services-configuration)
 	UpdateManagementServicesConfiguration(ctx context.Context, request UpdateManagementServicesConfigurationRequestObject) (UpdateManagementServicesConfigurationResponseObject, error)
+	// GetCertificate the TLS certificate of the management services
+	// (GET /management-services-configuration/certificate)
+	GetCertificate(ctx context.Context, request GetCertificateRequestObject) (GetCertificateResponseObject, error)
+	// GenerateKeyAndCertificate make a new TLS key of the management services with a self-signed certificate
+	// (POST /management-services-configuration/certificate)
+	GenerateKeyAndCertificate(ctx context.Context, request GenerateKeyAndCertificateRequestObject) (GenerateKeyAndCertificateResponseObject, error)
+	// DownloadCertificate the TLS certificate of the management services as PEM and DER in one archive
+	// (GET /management-services-configuration/download-certificate)
+	DownloadCertificate(ctx context.Context, request DownloadCertificateRequestObject) (DownloadCertificateResponseObject, error)
+	// GenerateCertificateRequest a certificate signing request for the TLS key of the management services
+	// (POST /management-services-configuration/generate-csr)
+	GenerateCertificateRequest(ctx context.Context, request GenerateCertificateRequestRequestObject) (GenerateCertificateRequestResponseObject, error)
 	// RegisterServiceProvider register the provider as a security server client (UC MEMBER_57)
 	// (POST /management-services-configuration/register-provider)
 	RegisterServiceProvider(ctx context.Context, request RegisterServiceProviderRequestObject) (RegisterServiceProviderResponseObject, error)
+	// UploadCertificate use this TLS certificate for the management services
+	// (POST /management-services-configuration/upload-certificate)
+	UploadCertificate(ctx context.Context, request UploadCertificateRequestObject) (UploadCertificateResponseObject, error)
 	// GetMemberClasses the member classes (UC MEMBER_40)
 	// (GET /member-classes)
 	GetMemberClasses(ctx context.Context, request GetMemberClassesRequestObject) (GetMemberClassesResponseObject, error)
@@ -8346,6 +8652,121 @@ func (sh *strictHandler) UpdateManagementServicesConfiguration(ctx echo.Context)
 	return nil
 }
 
+// GetCertificate operation middleware
+func (sh *strictHandler) GetCertificate(ctx echo.Context) error {
+	var request GetCertificateRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificate(ctx.Request().Context(), request.(GetCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificateResponseObject); ok {
+		return validResponse.VisitGetCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GenerateKeyAndCertificate operation middleware
+func (sh *strictHandler) GenerateKeyAndCertificate(ctx echo.Context) error {
+	var request GenerateKeyAndCertificateRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateKeyAndCertificate(ctx.Request().Context(), request.(GenerateKeyAndCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateKeyAndCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GenerateKeyAndCertificateResponseObject); ok {
+		return validResponse.VisitGenerateKeyAndCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadCertificate operation middleware
+func (sh *strictHandler) DownloadCertificate(ctx echo.Context) error {
+	var request DownloadCertificateRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadCertificate(ctx.Request().Context(), request.(DownloadCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadCertificateResponseObject); ok {
+		return validResponse.VisitDownloadCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GenerateCertificateRequest operation middleware
+func (sh *strictHandler) GenerateCertificateRequest(ctx echo.Context) error {
+	var request GenerateCertificateRequestRequestObject
+
+	var body GenerateCertificateRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateCertificateRequest(ctx.Request().Context(), request.(GenerateCertificateRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateCertificateRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GenerateCertificateRequestResponseObject); ok {
+		return validResponse.VisitGenerateCertificateRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RegisterServiceProvider operation middleware
 func (sh *strictHandler) RegisterServiceProvider(ctx echo.Context) error {
 	var request RegisterServiceProviderRequestObject
@@ -8386,6 +8807,35 @@ func (sh *strictHandler) RegisterServiceProvider(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(RegisterServiceProviderResponseObject); ok {
 		return validResponse.VisitRegisterServiceProviderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadCertificate operation middleware
+func (sh *strictHandler) UploadCertificate(ctx echo.Context) error {
+	var request UploadCertificateRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadCertificate(ctx.Request().Context(), request.(UploadCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadCertificateResponseObject); ok {
+		return validResponse.VisitUploadCertificateResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
