@@ -173,7 +173,7 @@ func requestLists(requests *management.Service, s seeded) []list {
 		})
 	}
 	add("text, time", "created_at", func(r *rand.Rand) management.Filter {
-		return management.Filter{Text: fmt.Sprintf("2021-0%d-1", 1+r.IntN(6))}
+		return management.Filter{Text: fmt.Sprint(either(r, "2021-0", "2020-12-0"), 1+r.IntN(6))}
 	})
 	add("text, any page", "created_at", func(r *rand.Rand) management.Filter {
 		return management.Filter{Text: "gov", Paging: pages(r, s.Requests/3)}

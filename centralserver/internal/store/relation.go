@@ -22,21 +22,22 @@ func toRelation(r relationRow) (registry.Relation, error) {
 
 const relations = "SELECT " + clientColumns + `, si.member_class AS owner_class, si.member_code AS owner_code, o.name AS owner_name,
 	si.server_code AS server, r.enabled
-	FROM server_client r JOIN client i ON i.member_id = r.member_id OR i.subsystem_id = r.subsystem_id
+	FROM server_client r LEFT JOIN member cm ON cm.id = r.member_id LEFT JOIN subsystem cs ON cs.id = r.subsystem_id
+	JOIN client i ON i.id = COALESCE(cm.identifier_id, cs.identifier_id)
 	JOIN security_server s ON s.id = r.server_id JOIN identifier si ON si.id = s.identifier_id JOIN member o ON o.id = s.owner_id`
 
-// ofServer and ofClient pick relations by key.
-const (
-	ofServer = "r.server_id = " + serverByKey
-	ofClient = `(r.member_id = ` + memberByKey + ` OR r.subsystem_id =
-		(SELECT u.id FROM subsystem u JOIN identifier i ON i.id = u.identifier_id WHERE ` + matching + "))"
-)
+// ofServer picks relations by the server's key.
+const ofServer = "r.server_id = " + serverByKey
 
-func clientKeyTwice(c identifier.ClientID) []any { return append(clientKey(c), clientKey(c)...) }
+// ofClient picks relations by the client's key.
+func ofClient(c identifier.ClientID) string {
+	row := table(c)
+	return "r." + row + "_id = (SELECT x.id FROM " + row + " x JOIN identifier i ON i.id = x.identifier_id WHERE " + matching + ")"
+}
 
 // Relation gives a client's registration at a server, nil when there is none.
 func (t *Tx) Relation(server identifier.SecurityServerID, client identifier.ClientID) (*registry.Relation, error) {
-	list, err := all(t.tx.DB().Raw(relations+" WHERE "+ofServer+" AND "+ofClient, append(serverKey(server), clientKeyTwice(client)...)...), toRelation)
+	list, err := all(t.tx.DB().Raw(relations+" WHERE "+ofServer+" AND "+ofClient(client), append(serverKey(server), clientKey(client)...)...), toRelation)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (t *Tx) ClientsOf(server identifier.SecurityServerID) ([]registry.Relation,
 
 // RelationsOf lists where exactly this client is registered.
 func (t *Tx) RelationsOf(client identifier.ClientID) ([]registry.Relation, error) {
-	return all(t.tx.DB().Raw(relations+" WHERE "+ofClient+" ORDER BY si.member_class, si.member_code, si.server_code", clientKeyTwice(client)...), toRelation)
+	return all(t.tx.DB().Raw(relations+" WHERE "+ofClient(client)+" ORDER BY si.member_class, si.member_code, si.server_code", clientKey(client)...), toRelation)
 }
 
 // AddRelation registers a client at a server.
@@ -63,11 +64,11 @@ func (t *Tx) AddRelation(server identifier.SecurityServerID, client identifier.C
 
 // EnableRelation enables or disables a registration.
 func (t *Tx) EnableRelation(server identifier.SecurityServerID, client identifier.ClientID, enabled bool) error {
-	return one(t.tx.DB().Exec("UPDATE server_client AS r SET enabled = ? WHERE "+ofServer+" AND "+ofClient,
-		append(append([]any{enabled}, serverKey(server)...), clientKeyTwice(client)...)...))
+	return one(t.tx.DB().Exec("UPDATE server_client AS r SET enabled = ? WHERE "+ofServer+" AND "+ofClient(client),
+		append(append([]any{enabled}, serverKey(server)...), clientKey(client)...)...))
 }
 
 // RemoveRelation ends a registration.
 func (t *Tx) RemoveRelation(server identifier.SecurityServerID, client identifier.ClientID) error {
-	return one(t.tx.DB().Exec("DELETE FROM server_client AS r WHERE "+ofServer+" AND "+ofClient, append(serverKey(server), clientKeyTwice(client)...)...))
+	return one(t.tx.DB().Exec("DELETE FROM server_client AS r WHERE "+ofServer+" AND "+ofClient(client), append(serverKey(server), clientKey(client)...)...))
 }

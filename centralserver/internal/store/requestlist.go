@@ -15,9 +15,6 @@ import (
 // index, the list is cut into groups that are alike in the sort key; the groups' lengths are known, so a page is read from the one or two groups
 // that it shows, each in the order of requests.
 
-// few is how many requests are gathered and sorted instead: by server, client or time they are found at once.
-const few = 5000
-
 // requestGroup is neighbours in a sorted list.
 type requestGroup struct {
 	condition string // on request q; "" for all
@@ -64,7 +61,10 @@ func (t *Tx) requestScope(f management.Filter) (requestScope, error) {
 	}
 	var from, to time.Time
 	if f.Text != "" {
-		s.servers, s.text = t.serversFound(f.Text)
+		var err error
+		if s.servers, s.text, err = t.serversFound(f.Text); err != nil {
+			return s, err
+		}
 		from, to = period(f.Text)
 		if id, err := strconv.ParseInt(f.Text, 10, 64); err == nil && id > 0 {
 			s.exact = id
@@ -115,15 +115,17 @@ func (t *Tx) fewFound(s *requestScope, from, to time.Time) error {
 	return nil
 }
 
-// serversFound is the subquery of the servers whose identifier or owner's name holds a text.
-func (t *Tx) serversFound(text string) (string, []any) {
+// serversFound looks once for the servers whose identifier or owner's name holds a text and gives them as a subquery.
+func (t *Tx) serversFound(text string) (string, []any, error) {
 	var parts []string
 	var values []any
 	for _, column := range []string{"lower(i.instance)", "lower(i.member_class)", "lower(i.member_code)", "lower(i.server_code)", "COALESCE(o.name_key, '')"} {
 		parts = append(parts, t.contains(column))
 		values = append(values, fold(text))
 	}
-	return "SELECT i.id FROM identifier i " + serverOwner + " WHERE i.object_type = 'SERVER' AND (" + strings.Join(parts, " OR ") + ")", values
+	ids, err := t.ids("SELECT i.id FROM identifier i "+serverOwner+" WHERE i.object_type = 'SERVER' AND ("+strings.Join(parts, " OR ")+")", values...)
+	found, list := t.listed(ids)
+	return found, []any{list}, err
 }
 
 const serverOwner = "LEFT JOIN client o ON o.member_class = i.member_class AND o.member_code = i.member_code AND o.subsystem_code = '' AND o.instance = i.instance"
@@ -181,7 +183,7 @@ func (t *Tx) gathered(s requestScope, p registry.Paging) (registry.Page[manageme
 	if strings.HasPrefix(p.Sort, "security_server") {
 		from += " JOIN identifier i ON i.id = q.server_identifier_id " + serverOwner
 	}
-	ids, err := t.ids(w, with+"q.id FROM "+from+w.order([]string{expression, "q.id"})+" LIMIT ? OFFSET ?", append(values, w.limit, w.offset)...)
+	ids, err := t.window(w, with+"q.id FROM "+from+w.order([]string{expression, "q.id"})+" LIMIT ? OFFSET ?", append(values, w.limit, w.offset)...)
 	if err == nil {
 		result.Items, err = t.requestsByID(ids)
 	}
@@ -193,8 +195,7 @@ func (t *Tx) walked(s requestScope, p registry.Paging) (registry.Page[management
 	result := registry.Page[management.Record]{Paging: p, Items: []management.Record{}}
 	scope := s.narrow
 	if s.servers != "" {
-		// The comparison with TRUE keeps PostgreSQL from turning the walk into a join that it sorts.
-		scope.add("(q.id = ? OR q.server_identifier_id IN ("+s.servers+")) IS TRUE", append([]any{s.exact}, s.text...)...)
+		scope.add("(q.id = ? OR q.server_identifier_id IN ("+s.servers+"))", append([]any{s.exact}, s.text...)...)
 	}
 	groups, err := t.requestGroups(s, p.Sort)
 	if err != nil {
@@ -234,7 +235,10 @@ func (t *Tx) walked(s requestScope, p registry.Paging) (registry.Page[management
 		if g.condition != "" {
 			c.add(g.condition, g.values...)
 		}
-		found, err := t.ids(w, "SELECT q.id FROM management_request q"+c.where()+w.order(by)+" LIMIT ? OFFSET ?", append(c.values, w.limit, w.offset)...)
+		if g.number > few && !strings.HasPrefix(p.Sort, "security_server") {
+			c = c.unindexed()
+		}
+		found, err := t.window(w, "SELECT q.id FROM management_request q"+c.where()+w.order(by)+" LIMIT ? OFFSET ?", append(c.values, w.limit, w.offset)...)
 		if err != nil {
 			return result, err
 		}
@@ -301,9 +305,9 @@ func (t *Tx) requestGroups(s requestScope, sort string) ([]requestGroup, error) 
 	return groups, err
 }
 
-// ids reads identifiers in the order that was asked for, whichever way the statement ran.
-func (t *Tx) ids(w window, statement string, values ...any) ([]int64, error) {
-	list, err := all(t.tx.DB().Raw(statement, values...), func(r struct{ ID int64 }) (int64, error) { return r.ID, nil })
+// window reads row numbers in the order that was asked for, whichever way the statement ran.
+func (t *Tx) window(w window, statement string, values ...any) ([]int64, error) {
+	list, err := t.ids(statement, values...)
 	if w.turned {
 		slices.Reverse(list)
 	}

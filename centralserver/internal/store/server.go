@@ -25,7 +25,7 @@ func toServer(r serverRow) (registry.Server, error) {
 const (
 	serverColumns = `i.instance, i.member_class, i.member_code, i.server_code, o.name AS owner_name, s.address, s.in_maintenance_mode,
 		s.maintenance_mode_message, s.created_at, s.updated_at`
-	serverTables = "security_server s JOIN identifier i ON i.id = s.identifier_id JOIN member o ON o.id = s.owner_id"
+	serverTables = "security_server s JOIN identifier i ON i.id = s.identifier_id AND i.object_type = 'SERVER' JOIN member o ON o.id = s.owner_id"
 	serverByKey  = "(SELECT s.id FROM security_server s JOIN identifier i ON i.id = s.identifier_id WHERE " + matching + ")"
 	memberByKey  = "(SELECT m.id FROM member m JOIN identifier i ON i.id = m.identifier_id WHERE " + matching + ")"
 )
@@ -61,9 +61,10 @@ func (t *Tx) ServersOwnedBy(member identifier.ClientID) ([]registry.Server, erro
 
 // ServersUsedBy lists the servers that have the member or its subsystems as clients.
 func (t *Tx) ServersUsedBy(member identifier.ClientID) ([]registry.Server, error) {
-	return all(t.tx.DB().Raw("SELECT "+serverColumns+" FROM "+serverTables+` WHERE EXISTS (SELECT 1 FROM server_client r
-		LEFT JOIN subsystem u ON u.id = r.subsystem_id WHERE r.server_id = s.id AND COALESCE(u.member_id, r.member_id) = `+memberByKey+
-		") ORDER BY i.member_class, i.member_code, i.server_code", clientKey(member)...), toServer)
+	return all(t.tx.DB().Raw("SELECT "+serverColumns+" FROM "+serverTables+` WHERE s.id IN (
+		SELECT r.server_id FROM server_client r WHERE r.member_id = `+memberByKey+`
+		UNION SELECT r.server_id FROM subsystem u JOIN server_client r ON r.subsystem_id = u.id WHERE u.member_id = `+memberByKey+
+		") ORDER BY i.member_class, i.member_code, i.server_code", append(clientKey(member), clientKey(member)...)...), toServer)
 }
 
 // AddServer inserts a server of an existing member.

@@ -15,6 +15,8 @@ CREATE TABLE identifier (
 );
 CREATE UNIQUE INDEX identifier_key ON identifier (member_class, member_code, subsystem_code, server_code, object_type, instance);
 
+CREATE INDEX identifier_server ON identifier (id, instance, member_class, member_code, server_code) WHERE object_type = 'SERVER';
+
 CREATE TABLE member_class (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     code        TEXT NOT NULL,
@@ -71,11 +73,11 @@ CREATE TABLE client (
 CREATE UNIQUE INDEX client_member ON client (member_id) WHERE member_id IS NOT NULL;
 CREATE UNIQUE INDEX client_subsystem ON client (subsystem_id) WHERE subsystem_id IS NOT NULL;
 CREATE INDEX client_by_identifier ON client (member_class, member_code, subsystem_code);
-CREATE INDEX client_by_instance ON client (instance_key, id);
-CREATE INDEX client_by_class ON client (class_key, id);
-CREATE INDEX client_by_code ON client (code_key, id);
-CREATE INDEX client_by_name ON client (name_key, id);
-CREATE INDEX client_by_type ON client (type, id);
+CREATE INDEX client_by_instance ON client (instance_key, id, search);
+CREATE INDEX client_by_class ON client (class_key, id, search);
+CREATE INDEX client_by_code ON client (code_key, id, search);
+CREATE INDEX client_by_name ON client (name_key, id, search);
+CREATE INDEX client_by_type ON client (type, id, search);
 CREATE INDEX client_by_search ON client (id, search);
 
 CREATE TABLE security_server (
