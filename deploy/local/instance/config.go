@@ -5,7 +5,7 @@ import "fmt"
 // The intervals of a demonstration: X-Road's are 60 seconds.
 const intervals = "1s"
 
-func centralConfig(i *Instance, name, address string) string {
+func centralConfig(i *Instance, name, folder, address string) string {
 	return fmt.Sprintf(`data_directory: %s
 bind: %s
 %spublication_port: %d
@@ -17,10 +17,10 @@ global_configuration:
   time_stamping_interval: %s
 management_requests:
   per_minute: 600
-`, i.path(name), address, i.databaseConfig(name), PublicationPort, i.secretFile(name+"-pin"), intervals, intervals)
+`, folder, address, i.databaseConfig(name), PublicationPort, i.secretFile(name+"-pin"), intervals, intervals)
 }
 
-func securityConfig(i *Instance, name, address string) string {
+func securityConfig(i *Instance, name, folder, address string) string {
 	return fmt.Sprintf(`data_directory: %s
 bind: %s
 %stoken:
@@ -30,7 +30,7 @@ global_configuration:
 ocsp:
   interval: 10s
   retry: %s
-`, i.path(name), address, i.databaseConfig(name), i.secretFile(name+"-pin"), intervals, intervals)
+`, folder, address, i.databaseConfig(name), i.secretFile(name+"-pin"), intervals, intervals)
 }
 
 func (i *Instance) databaseConfig(name string) string {

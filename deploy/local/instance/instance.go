@@ -27,6 +27,9 @@ func (a Addresses) host(last int) string { return fmt.Sprintf("127.0.%d.%d", a.B
 // Central is the central server's address.
 func (a Addresses) Central() string { return a.host(10) }
 
+// SecondCentral is the address of the second central server.
+func (a Addresses) SecondCentral() string { return a.host(11) }
+
 // Management is the address of the management services' security server.
 func (a Addresses) Management() string { return a.host(20) }
 
@@ -52,12 +55,15 @@ type Config struct {
 	Addresses Addresses
 	// Databases gives the PostgreSQL connection string for "central", "management" and "member"; nil means SQLite.
 	Databases func(server string) string
+	// SecondCentral adds a central server on the database of the first, which must be PostgreSQL.
+	SecondCentral bool
 }
 
 // Instance is the set of programs.
 type Instance struct {
 	Config
 	TestCA, Central, Management, Member, InformationSystem *Process
+	SecondCentral                                          *Process // nil unless it was asked for
 }
 
 // Administrator is the user name on all three servers.
@@ -77,6 +83,11 @@ func New(ctx context.Context, c Config) (*Instance, error) {
 	if i.Central, err = i.server(ctx, "central", "centralserver", c.Addresses.Central(), centralConfig); err != nil {
 		return nil, err
 	}
+	if c.SecondCentral {
+		if i.SecondCentral, err = i.second(); err != nil {
+			return nil, err
+		}
+	}
 	if i.Management, err = i.server(ctx, "management", "securityserver", c.Addresses.Management(), securityConfig); err != nil {
 		return nil, err
 	}
@@ -86,7 +97,11 @@ func New(ctx context.Context, c Config) (*Instance, error) {
 
 // Processes lists the programs in the order in which they start.
 func (i *Instance) Processes() []*Process {
-	return []*Process{i.TestCA, i.InformationSystem, i.Central, i.Management, i.Member}
+	list := []*Process{i.TestCA, i.InformationSystem, i.Central, i.Management, i.Member}
+	if i.SecondCentral != nil {
+		list = append(list, i.SecondCentral)
+	}
+	return list
 }
 
 // Start starts what is not running.
@@ -118,7 +133,11 @@ func (i *Instance) API(ctx context.Context, server string, roles ...string) (*re
 	if err != nil {
 		return nil, err
 	}
-	return client, client.MakeAPIKey(ctx, Administrator, i.Secret(server+"-password"), roles...)
+	secret := server
+	if server == SecondCentral {
+		secret = "central" // users are rows of the one database
+	}
+	return client, client.MakeAPIKey(ctx, Administrator, i.Secret(secret+"-password"), roles...)
 }
 
 // Secret reads a password or PIN, making it on first use. Nothing has a default.
@@ -144,6 +163,8 @@ func (i *Instance) host(server string) string {
 	switch server {
 	case "central":
 		return i.Addresses.Central()
+	case SecondCentral:
+		return i.Addresses.SecondCentral()
 	case "management":
 		return i.Addresses.Management()
 	default:
@@ -155,8 +176,22 @@ func (i *Instance) process(name, address string, program ...string) *Process {
 	return &Process{Name: name, Log: i.path("logs", name+".log"), Address: address, Program: program}
 }
 
+// SecondCentral is the name of the second central server.
+const SecondCentral = "central-2"
+
+// second lays out a second central server: its own folder and address, the database, users and token of the first.
+func (i *Instance) second() (*Process, error) {
+	folder, address := i.path(SecondCentral), i.Addresses.SecondCentral()
+	file := filepath.Join(folder, "config.yaml")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	text := "node: node_1\n" + centralConfig(i, "central", folder, address)
+	return i.process(SecondCentral, address+":4000", filepath.Join(i.Programs, "centralserver"), "serve", "--config", file), os.WriteFile(file, []byte(text), 0o600)
+}
+
 // server writes the configuration of one server on first use and makes its first user, as an operator does before the first start.
-func (i *Instance) server(ctx context.Context, name, program, address string, config func(*Instance, string, string) string) (*Process, error) {
+func (i *Instance) server(ctx context.Context, name, program, address string, config func(i *Instance, name, folder, address string) string) (*Process, error) {
 	folder := i.path(name)
 	file := filepath.Join(folder, "config.yaml")
 	p := i.process(name, address+":4000", filepath.Join(i.Programs, program), "serve", "--config", file)
@@ -173,7 +208,7 @@ func (i *Instance) server(ctx context.Context, name, program, address string, co
 			return nil, err
 		}
 	}
-	if err := os.WriteFile(file, []byte(config(i, name, address)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config(i, name, folder, address)), 0o600); err != nil {
 		return nil, err
 	}
 	for _, arguments := range [][]string{

@@ -78,6 +78,12 @@ func New(i *instance.Instance, out io.Writer) *Story {
 	return &Story{Instance: i, Out: out, names: makeNames(), start: time.Now()}
 }
 
+// AskCentral lets the steps that follow speak with another central server of the instance.
+func (s *Story) AskCentral(ctx context.Context, server string) (err error) {
+	s.central, err = s.Instance.API(ctx, server, instance.CentralRoles...)
+	return err
+}
+
 // Tenant is the subsystem that Registration registers, and where.
 func (s *Story) Tenant() (identifier.SecurityServerID, identifier.ClientID) {
 	return s.names.memberServer, s.names.tenant
