@@ -33,7 +33,9 @@ func (d *door) upload(role auth.Role, method, path, part string, file []byte, fi
 // TestApprovedServices uploads what the configuration approves.
 func TestApprovedServices(t *testing.T) {
 	eachDoor(t, func(t *testing.T, d *door) {
-		upload := func(path string, file []byte, fields ...string) answer { return d.upload(admin, "POST", path, "certificate", file, fields...) }
+		upload := func(path string, file []byte, fields ...string) answer {
+			return d.upload(admin, "POST", path, "certificate", file, fields...)
+		}
 		other, err := d.CA.Intermediate("Other CA")
 		require.NoError(t, err)
 		profile := "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
