@@ -55,8 +55,13 @@ func (d *doors) letter(t *testing.T, kind request.Type, signer, auth signature.C
 		r.Address, r.AuthCertificate = "127.0.0.20", auth.Certificate.Raw
 	case request.AuthCertDeletion:
 		r.AuthCertificate = auth.Certificate.Raw
+	case request.AddressChange:
+		r.Address = "ss1.example.org"
+	case request.MaintenanceModeEnable, request.MaintenanceModeDisable:
+	case request.OwnerChange:
+		r.Client = d.Client("EE:GOV:1")
 	default:
-		r.Client = d.Client("EE:GOV:1:sub")
+		r.Client, r.SubsystemName = d.Client("EE:GOV:1:sub"), "Portal"
 	}
 	if bend != nil {
 		bend(r)
@@ -187,7 +192,8 @@ func joined(t *testing.T, parts []soap.Part) (contentType string, body []byte) {
 }
 
 // model are the requests of UC MEMBER_28, 29, 30 and 31, and what X-Road 7 adds to them.
-var model = []request.Type{request.AuthCertReg, request.AuthCertDeletion, request.ClientReg, request.ClientDeletion, request.ClientDisable, request.ClientEnable}
+var model = []request.Type{request.AuthCertReg, request.AuthCertDeletion, request.ClientReg, request.ClientDeletion, request.ClientDisable, request.ClientEnable,
+	request.ClientRename, request.OwnerChange, request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable}
 
 // TestWrongSender is UC MEMBER_28 8a, 29 3a, 30 3a and 31 3a.
 func TestWrongSender(t *testing.T) {
@@ -209,8 +215,9 @@ func TestOtherInstance(t *testing.T) {
 		for _, kind := range model {
 			l := d.letter(t, kind, d.owner, d.auth, func(r *request.Request) { r.Server, r.Sender = d.Server("FI:GOV:1:ss1"), d.Client("FI:GOV:1") })
 			d.refused(t, l, "invalid_request", text, false)
-			if kind == request.AuthCertReg || kind == request.AuthCertDeletion {
-				continue
+			switch kind {
+			case request.AuthCertReg, request.AuthCertDeletion, request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable:
+				continue // they name no client
 			}
 			l = d.letter(t, kind, d.owner, d.auth, func(r *request.Request) { r.Client = d.Client("FI:GOV:1:sub") })
 			d.refused(t, l, "invalid_request", text, false)
@@ -270,6 +277,50 @@ func TestUnknownServerAndClient(t *testing.T) {
 			d.refused(t, d.good(t, kind), "management_request_server_client_not_found",
 				"'SUBSYSTEM:EE/GOV/1/sub' is not registered as a client to security server 'SERVER:EE/GOV/1/ss1'", true)
 		}
+	})
+}
+
+// TestChangesOfAServer takes the requests of a server about itself through the door, and refuses those that another member has signed: stricter
+// than X-Road, where any member's signature does.
+func TestChangesOfAServer(t *testing.T) {
+	each(t, func(t *testing.T, d *doors) {
+		kinds := []request.Type{request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable}
+		other := d.issue(t, d.ca, testca.Spec{Member: d.Client("EE:GOV:2")})
+		for _, kind := range kinds {
+			d.refused(t, d.letter(t, kind, other, d.auth, nil), "invalid_request",
+				"Subject identifier (MEMBER:EE/GOV/2) in certificate does not match security server owner identifier (MEMBER:EE/GOV/1) in request", false)
+			d.refused(t, d.good(t, kind), "management_request_server_not_found", "Server not found: SERVER:EE/GOV/1/ss1", true)
+		}
+		d.accept(t, d.good(t, request.AuthCertReg))
+		d.approve(t, d.authCertReg())
+		for _, kind := range kinds {
+			d.accept(t, d.good(t, kind))
+		}
+		server, err := d.Registry.Server(t.Context(), d.Server(ss1))
+		require.NoError(t, err)
+		require.Equal(t, "ss1.example.org", server.Address)
+		require.False(t, server.InMaintenance, "on and off again")
+	})
+}
+
+// TestOwnerChange is signed by the new owner and sent by the old one.
+func TestOwnerChange(t *testing.T) {
+	each(t, func(t *testing.T, d *doors) {
+		d.accept(t, d.good(t, request.AuthCertReg))
+		d.approve(t, d.authCertReg())
+		heir := d.Client("EE:GOV:2")
+		join := &request.Request{Type: request.ClientReg, Server: d.Server(ss1), Client: heir}
+		_, err := d.Management.Submit(d.Do(), join, management.SecurityServer)
+		require.NoError(t, err)
+		d.approve(t, join)
+		to := func(r *request.Request) { r.Client = heir }
+		d.refused(t, d.letter(t, request.OwnerChange, d.owner, d.auth, to), "invalid_request",
+			"Subject identifier (MEMBER:EE/GOV/1) in certificate does not match client's member identifier (MEMBER:EE/GOV/2) in request", false)
+		id := d.accept(t, d.letter(t, request.OwnerChange, d.issue(t, d.ca, testca.Spec{Member: heir}), d.auth, to))
+		_, err = d.Management.Approve(d.Do(), id)
+		require.NoError(t, err)
+		_, err = d.Registry.Server(t.Context(), d.Server("EE:GOV:2:ss1"))
+		require.NoError(t, err)
 	})
 }
 

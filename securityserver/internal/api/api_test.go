@@ -39,7 +39,7 @@ func open(t *testing.T, w *worldtest.World) *door {
 	d := &door{t: t, w: w, keys: map[auth.Role]string{}, auth: auth.New(auth.Config{Store: authdb.New(w.DB), Policy: api.Policy(), Now: w.Now})}
 	shell, err := httpapi.New(httpapi.Config{Spec: schema.OpenAPI("security"), Auth: d.auth, DB: w.DB, PerSecond: 10000, PerMinute: 100000})
 	require.NoError(t, err)
-	api.Register(api.Config{Clients: w.Clients, Keys: w.Keys, Services: w.Services, Setup: w.Setup, Conf: w.Conf,
+	api.Register(api.Config{Clients: w.Clients, Keys: w.Keys, Services: w.Services, Setup: w.Setup, Self: w.Self, Conf: w.Conf,
 		Download: func() api.Download { return api.Download{Last: w.Now(), Next: w.Now()} }, Certificate: w.CA.Certificate(), Version: "1", Now: w.Now})(shell)
 	d.server = httptest.NewTLSServer(shell)
 	t.Cleanup(d.server.Close)

@@ -28,12 +28,13 @@ var matrix = map[string]string{
 	"getClientSecurityServers": "RSVYO", "findMemberName": "RSVYO",
 
 	"initSecurityServer": "Y", "uploadInitialAnchor": "Y", "getAnchor": "SYO", "replaceAnchor": "SY", "previewAnchor": "SY", "downloadAnchor": "SY",
-	"getSystemCertificate": "RSVYO", "downloadSystemCertificate": "RSVY", "getServerAddress": "SYO",
+	"getSystemCertificate": "RSVYO", "downloadSystemCertificate": "RSVY", "getServerAddress": "SYO", "addressChange": "Y",
+	"maintenanceMode": "Y", "enableMaintenanceMode": "Y", "disableMaintenanceMode": "Y",
 	"getConfiguredTimestampingServices": "SYO", "getApprovedTimestampingServices": "SYO", "addConfiguredTimestampingService": "SY",
 	"deleteConfiguredTimestampingService": "SY", "getGlobalConfDiagnostics": "YO",
 
 	"findClients": "RSVO", "getClient": "RVO", "getClientSignCertificates": "RVO", "addClient": "R", "deleteClient": "R", "registerClient": "R",
-	"unregisterClient": "R", "disableClient": "R", "enableClient": "R", "renameClient": "R", "getClientOrphans": "R", "deleteOrphans": "R",
+	"unregisterClient": "R", "disableClient": "R", "enableClient": "R", "renameClient": "R", "changeOwner": "R", "getClientOrphans": "R", "deleteOrphans": "R",
 	"updateClient": "RV", "getClientTlsCertificates": "RVO", "getClientTlsCertificate": "RVO", "addClientTlsCertificate": "RV",
 	"deleteClientTlsCertificate": "RV",
 
