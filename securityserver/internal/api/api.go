@@ -16,7 +16,9 @@ import (
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
+	"github.com/ristmik/ristmik/securityserver/internal/diagnosis"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
+	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
 	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
 	"github.com/ristmik/ristmik/securityserver/internal/service"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
@@ -35,16 +37,20 @@ type Conf interface {
 
 // Config is what the handlers call.
 type Config struct {
-	Clients     *client.Service
-	Keys        *keys.Keys
-	Services    *service.Services
-	Setup       *setup.Setup
-	Self        *ownserver.Service
-	Conf        Conf
-	Download    func() Download
-	Certificate *x509.Certificate // the server's internal TLS certificate
-	Version     string
-	Now         func() time.Time
+	Clients   *client.Service
+	Keys      *keys.Keys
+	Services  *service.Services
+	Setup     *setup.Setup
+	Self      *ownserver.Service
+	Conf      Conf
+	Download  func() Download
+	Diagnosis *diagnosis.Service
+	Authority func(url string) (messagelog.Asked, bool) // how the last question to a time-stamping authority went
+	// Registration connects to the central server's registration service.
+	Registration func(ctx context.Context) error
+	Certificate  *x509.Certificate // the server's internal TLS certificate
+	Version      string
+	Now          func() time.Time
 }
 
 // API holds the handlers.

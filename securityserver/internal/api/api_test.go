@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,11 +17,14 @@ import (
 	"github.com/ristmik/ristmik/pkg/auth"
 	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/database/authdb"
+	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/httpapi"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/pkg/soap"
 	"github.com/ristmik/ristmik/schema"
 	"github.com/ristmik/ristmik/securityserver/internal/api"
+	"github.com/ristmik/ristmik/securityserver/internal/diagnosis"
+	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
 	"github.com/ristmik/ristmik/securityserver/internal/worldtest"
 )
 
@@ -39,7 +44,13 @@ func open(t *testing.T, w *worldtest.World) *door {
 	d := &door{t: t, w: w, keys: map[auth.Role]string{}, auth: auth.New(auth.Config{Store: authdb.New(w.DB), Policy: api.Policy(), Now: w.Now})}
 	shell, err := httpapi.New(httpapi.Config{Spec: schema.OpenAPI("security"), Auth: d.auth, DB: w.DB, PerSecond: 10000, PerMinute: 100000})
 	require.NoError(t, err)
-	api.Register(api.Config{Clients: w.Clients, Keys: w.Keys, Services: w.Services, Setup: w.Setup, Self: w.Self, Conf: w.Conf,
+	authority := func(string) (messagelog.Asked, bool) { return messagelog.Asked{}, false }
+	examine := diagnosis.New(diagnosis.Config{Conf: w.Conf, Setup: w.Setup, Keys: w.Keys, Services: w.Services, HTTP: http.DefaultClient,
+		Download:  func() diagnosis.Download { return diagnosis.Download{LastSuccess: w.Now()} },
+		Authority: authority, Registration: unreachable, Dial: (&net.Dialer{}).DialContext, Lookup: net.DefaultResolver.LookupHost,
+		ServerPort: 1, OCSPPort: 1, PeerServerPort: 1, Now: w.Now})
+	api.Register(api.Config{Diagnosis: examine, Authority: authority, Registration: unreachable,
+		Clients: w.Clients, Keys: w.Keys, Services: w.Services, Setup: w.Setup, Self: w.Self, Conf: w.Conf,
 		Download: func() api.Download { return api.Download{Last: w.Now(), Next: w.Now()} }, Certificate: w.CA.Certificate(), Version: "1", Now: w.Now})(shell)
 	d.server = httptest.NewTLSServer(shell)
 	t.Cleanup(d.server.Close)
@@ -56,6 +67,11 @@ func open(t *testing.T, w *worldtest.World) *door {
 		require.NoError(t, err)
 	}
 	return d
+}
+
+// unreachable is the way to a central server that is not there.
+func unreachable(context.Context) error {
+	return fault.New(fault.Conflict, "network_error", "Could not connect to the central server")
 }
 
 // call sends a request with the key of a role; a []byte body is a file.

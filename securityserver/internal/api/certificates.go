@@ -129,11 +129,7 @@ func authority(one *certificate.Authority) gen.CertificateAuthority {
 	}
 	responders := make([]gen.OcspResponder, 0, len(one.Responders))
 	for _, r := range one.Responders {
-		cost := gen.CostTypeUNDEFINED
-		if r.CostType != "" {
-			cost = gen.CostType(r.CostType)
-		}
-		responders = append(responders, gen.OcspResponder{Url: r.URL, CostType: cost})
+		responders = append(responders, gen.OcspResponder{Url: r.URL, CostType: *costType(r.CostType)})
 	}
 	rendered := gen.CertificateAuthority{Name: one.Name, SubjectDistinguishedName: d.SubjectDistinguishedName, IssuerDistinguishedName: d.IssuerDistinguishedName,
 		OcspResponse: gen.CertificateAuthorityOcspResponseNOTAVAILABLE, NotAfter: d.NotAfter, TopCa: one.Top == nil, Path: strings.Join(path, ":"),

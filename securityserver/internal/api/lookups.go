@@ -123,19 +123,3 @@ func (a *API) CheckAlerts(context.Context, gen.CheckAlertsRequestObject) (gen.Ch
 		GlobalConfValidCheckSuccess: &checked, SoftTokenPinEntered: a.Keys.LoggedIn(keys.SoftToken), SoftTokenPinEnteredCheckSuccess: &checked,
 		CertificateRenewalJobSuccess: true}, nil
 }
-
-// GetGlobalConfDiagnostics tells how the download of the global configuration goes.
-func (a *API) GetGlobalConfDiagnostics(context.Context, gen.GetGlobalConfDiagnosticsRequestObject) (gen.GetGlobalConfDiagnosticsResponseObject, error) {
-	d := a.Download()
-	response := gen.GetGlobalConfDiagnostics200JSONResponse{StatusClass: gen.GlobalConfDiagnosticsStatusClassOK, PrevUpdateAt: d.Last.UTC(),
-		NextUpdateAt: d.Next.UTC()}
-	switch {
-	case d.Err != nil:
-		f := fault.From(d.Err)
-		response.StatusClass = gen.GlobalConfDiagnosticsStatusClassFAIL
-		response.Error = &gen.CodeWithDetails{Code: f.Code, Metadata: &[]string{f.Message}}
-	case d.Last.IsZero():
-		response.StatusClass = gen.GlobalConfDiagnosticsStatusClassWAITING
-	}
-	return response, nil
-}

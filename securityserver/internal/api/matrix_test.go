@@ -32,6 +32,10 @@ var matrix = map[string]string{
 	"maintenanceMode": "Y", "enableMaintenanceMode": "Y", "disableMaintenanceMode": "Y",
 	"getConfiguredTimestampingServices": "SYO", "getApprovedTimestampingServices": "SYO", "addConfiguredTimestampingService": "SY",
 	"deleteConfiguredTimestampingService": "SY", "getGlobalConfDiagnostics": "YO",
+	"getGlobalConfStatus": "YO", "getOcspRespondersDiagnostics": "YO", "getTimestampingServicesDiagnostics": "YO", "getAuthCertReqStatus": "YO",
+	"getAddOnDiagnostics": "YO", "getMessageLogEncryptionDiagnostics": "YO", "getBackupEncryptionDiagnostics": "YO", "getProxyMemoryUsage": "YO",
+	"getChecklist": "YO", "getMailNotificationStatus": "YO", "getTimestampingPrioritizationStrategy": "SYO", "getOcspPrioritizationStrategy": "RSYO",
+	"language": "RSVYO", "publishManagementServices": "V",
 
 	"findClients": "RSVO", "getClient": "RVO", "getClientSignCertificates": "RVO", "addClient": "R", "deleteClient": "R", "registerClient": "R",
 	"unregisterClient": "R", "disableClient": "R", "enableClient": "R", "renameClient": "R", "changeOwner": "R", "getClientOrphans": "R", "deleteOrphans": "R",

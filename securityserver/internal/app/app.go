@@ -198,7 +198,8 @@ func (a *App) parts() ([]daemon.Part, error) {
 		}
 		parts = append(parts, daemon.Serve(door.name, a.host.Log, listener, proxy.NewHTTPServer(door.handler, a.host.Log), door.tls))
 	}
-	admin, err := a.host.Admin(api.Register(api.Config{Clients: a.clients, Keys: a.keys, Services: a.services, Setup: a.setup, Self: a.changes, Conf: a.loop,
+	admin, err := a.host.Admin(api.Register(api.Config{Diagnosis: a.diagnosis(), Authority: a.log.Authority, Registration: a.sender.Reachable,
+		Clients: a.clients, Keys: a.keys, Services: a.services, Setup: a.setup, Self: a.changes, Conf: a.loop,
 		Download: func() api.Download {
 			s := a.loop.Status()
 			return api.Download{Last: s.LastAttempt, Next: s.Next, Err: s.LastError}

@@ -152,6 +152,8 @@ type Keys struct {
 	mu       sync.RWMutex
 	sessions map[string]*token.Session // by token
 	signers  map[string]crypto.Signer  // by key, of logged-in tokens
+	asked    map[string]Asked          // by the responder's URL
+	next     time.Time                 // of the next OCSP round
 }
 
 // New makes Keys with all tokens logged out.
@@ -165,7 +167,8 @@ func New(config Config) *Keys {
 	if config.Algorithm == "" {
 		config.Algorithm = token.RSA2048
 	}
-	return &Keys{config: config, kick: make(chan struct{}, 1), sessions: map[string]*token.Session{}, signers: map[string]crypto.Signer{}}
+	return &Keys{config: config, kick: make(chan struct{}, 1), sessions: map[string]*token.Session{}, signers: map[string]crypto.Signer{},
+		asked: map[string]Asked{}}
 }
 
 // view is what the database held at a generation, indexed for the proxies.

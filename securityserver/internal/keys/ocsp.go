@@ -35,6 +35,9 @@ func (k *Keys) Run(ctx context.Context) error {
 			k.config.Log.Warn("OCSP responses were not refreshed", zap.Error(err))
 			wait = min(wait, k.config.Retry)
 		}
+		k.mu.Lock()
+		k.next = k.config.Now().Add(wait)
+		k.mu.Unlock()
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -124,6 +127,7 @@ func (k *Keys) fetchOne(ctx context.Context, trust *certificate.Trust, c *x509.C
 	last := error(fault.New(fault.Internal, "cert_validation", "There is no OCSP responder for %s", certificate.DistinguishedName(c.RawSubject)))
 	for _, url := range urls {
 		answer, err := k.ask(ctx, url, query)
+		k.remember(url, err)
 		if err != nil {
 			k.config.Log.Info("an OCSP responder did not answer", zap.String("url", url), zap.Error(err))
 			last = fault.Wrap(err, fault.Internal, "cert_validation", "OCSP responder %s did not answer", url)
@@ -139,6 +143,33 @@ func (k *Keys) fetchOne(ctx context.Context, trust *certificate.Trust, c *x509.C
 		last = err
 	}
 	return last
+}
+
+// Asked tells how the last question to a responder went: Err is nil when it answered, whatever the answer said of the certificate.
+type Asked struct {
+	At  time.Time
+	Err error
+}
+
+func (k *Keys) remember(url string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked[url] = Asked{At: k.config.Now(), Err: err}
+}
+
+// Responder tells how the last question to a responder went; false means that it was not asked since the server started.
+func (k *Keys) Responder(url string) (Asked, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	a, ok := k.asked[url]
+	return a, ok
+}
+
+// NextRound is when all responders will be asked again; zero before the first round.
+func (k *Keys) NextRound() time.Time {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.next
 }
 
 func (k *Keys) ask(ctx context.Context, url string, query []byte) ([]byte, error) {

@@ -49,6 +49,7 @@ type Log struct {
 
 	mu     sync.Mutex
 	status Status
+	asked  map[string]Asked // by the authority's URL
 }
 
 // New makes a log.
@@ -56,7 +57,7 @@ func New(config Config) *Log {
 	if config.Turn == nil {
 		config.Turn = func(context.Context) (bool, error) { return true, nil }
 	}
-	return &Log{config: config}
+	return &Log{config: config, asked: map[string]Asked{}}
 }
 
 // Status tells how the last round of time-stamping went.
@@ -64,6 +65,26 @@ func (l *Log) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status
+}
+
+// Asked tells how the last question to an authority went.
+type Asked struct {
+	At  time.Time
+	Err error
+}
+
+// Authority tells how the last question to an authority went; false means that it was not asked since the server started.
+func (l *Log) Authority(url string) (Asked, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, ok := l.asked[url]
+	return a, ok
+}
+
+func (l *Log) remember(url string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[url] = Asked{At: l.config.Now(), Err: err}
 }
 
 // tick is how often Run looks whether the interval is over: the interval may change with each configuration.
@@ -132,6 +153,7 @@ func (l *Log) stamp(ctx context.Context, authorities []Authority, p Pending) err
 	var last error
 	for _, authority := range authorities {
 		token, at, err := l.ask(ctx, authority, parsed.Value())
+		l.remember(authority.URL, err)
 		if err != nil {
 			last = fmt.Errorf("asking the time-stamping authority at %s: %w", authority.URL, err)
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/securityserver/internal/client"
 )
 
 // WSDL is the one type of description that is known.
@@ -122,11 +123,18 @@ type RightRows interface {
 	DeleteRight(r Right) error
 }
 
+// CertificateRows are the internal TLS certificates of clients in a transaction.
+type CertificateRows interface {
+	InternalCertificates(id identifier.ClientID) ([]client.Certificate, error)
+	AddInternalCertificate(id identifier.ClientID, c client.Certificate) error
+}
+
 // Tx is one transaction.
 type Tx interface {
 	Rows
 	RightRows
 	GroupRows
+	CertificateRows
 	Audit(ctx context.Context) error
 }
 

@@ -101,6 +101,84 @@ func (e CertificateStatus) Valid() bool {
 	}
 }
 
+// Defines values for ChecklistItemCheck.
+const (
+	ChecklistItemCheckACCESSRIGHT               ChecklistItemCheck = "ACCESS_RIGHT"
+	ChecklistItemCheckADDRESS                   ChecklistItemCheck = "ADDRESS"
+	ChecklistItemCheckANCHOR                    ChecklistItemCheck = "ANCHOR"
+	ChecklistItemCheckAUTHENTICATIONCERTIFICATE ChecklistItemCheck = "AUTHENTICATION_CERTIFICATE"
+	ChecklistItemCheckCLOCK                     ChecklistItemCheck = "CLOCK"
+	ChecklistItemCheckCONFIGURATION             ChecklistItemCheck = "CONFIGURATION"
+	ChecklistItemCheckIDENTITY                  ChecklistItemCheck = "IDENTITY"
+	ChecklistItemCheckMANAGEMENTSERVICES        ChecklistItemCheck = "MANAGEMENT_SERVICES"
+	ChecklistItemCheckOCSP                      ChecklistItemCheck = "OCSP"
+	ChecklistItemCheckPORTS                     ChecklistItemCheck = "PORTS"
+	ChecklistItemCheckREGISTRATIONSERVICE       ChecklistItemCheck = "REGISTRATION_SERVICE"
+	ChecklistItemCheckSIGNINGCERTIFICATE        ChecklistItemCheck = "SIGNING_CERTIFICATE"
+	ChecklistItemCheckTIMESTAMPING              ChecklistItemCheck = "TIME_STAMPING"
+	ChecklistItemCheckTOKEN                     ChecklistItemCheck = "TOKEN"
+)
+
+// Valid indicates whether the value is a known member of the ChecklistItemCheck enum.
+func (e ChecklistItemCheck) Valid() bool {
+	switch e {
+	case ChecklistItemCheckACCESSRIGHT:
+		return true
+	case ChecklistItemCheckADDRESS:
+		return true
+	case ChecklistItemCheckANCHOR:
+		return true
+	case ChecklistItemCheckAUTHENTICATIONCERTIFICATE:
+		return true
+	case ChecklistItemCheckCLOCK:
+		return true
+	case ChecklistItemCheckCONFIGURATION:
+		return true
+	case ChecklistItemCheckIDENTITY:
+		return true
+	case ChecklistItemCheckMANAGEMENTSERVICES:
+		return true
+	case ChecklistItemCheckOCSP:
+		return true
+	case ChecklistItemCheckPORTS:
+		return true
+	case ChecklistItemCheckREGISTRATIONSERVICE:
+		return true
+	case ChecklistItemCheckSIGNINGCERTIFICATE:
+		return true
+	case ChecklistItemCheckTIMESTAMPING:
+		return true
+	case ChecklistItemCheckTOKEN:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChecklistItemState.
+const (
+	ChecklistItemStateFAIL    ChecklistItemState = "FAIL"
+	ChecklistItemStateOK      ChecklistItemState = "OK"
+	ChecklistItemStateWAITING ChecklistItemState = "WAITING"
+	ChecklistItemStateWARNING ChecklistItemState = "WARNING"
+)
+
+// Valid indicates whether the value is a known member of the ChecklistItemState enum.
+func (e ChecklistItemState) Valid() bool {
+	switch e {
+	case ChecklistItemStateFAIL:
+		return true
+	case ChecklistItemStateOK:
+		return true
+	case ChecklistItemStateWAITING:
+		return true
+	case ChecklistItemStateWARNING:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ClientStatus.
 const (
 	ClientStatusDELETIONINPROGRESS     ClientStatus = "DELETION_IN_PROGRESS"
@@ -191,6 +269,27 @@ func (e CsrFormat) Valid() bool {
 	case CsrFormatDER:
 		return true
 	case CsrFormatPEM:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DiagnosticStatusClass.
+const (
+	DiagnosticStatusClassFAIL    DiagnosticStatusClass = "FAIL"
+	DiagnosticStatusClassOK      DiagnosticStatusClass = "OK"
+	DiagnosticStatusClassWAITING DiagnosticStatusClass = "WAITING"
+)
+
+// Valid indicates whether the value is a known member of the DiagnosticStatusClass enum.
+func (e DiagnosticStatusClass) Valid() bool {
+	switch e {
+	case DiagnosticStatusClassFAIL:
+		return true
+	case DiagnosticStatusClassOK:
+		return true
+	case DiagnosticStatusClassWAITING:
 		return true
 	default:
 		return false
@@ -353,6 +452,33 @@ func (e KeyUsageType) Valid() bool {
 	}
 }
 
+// Defines values for MailNotificationType.
+const (
+	MailNotificationTypeACMECERTAUTOMATICACTIVATIONFAILURE MailNotificationType = "ACME_CERT_AUTOMATIC_ACTIVATION_FAILURE"
+	MailNotificationTypeACMECERTAUTOMATICALLYACTIVATED     MailNotificationType = "ACME_CERT_AUTOMATICALLY_ACTIVATED"
+	MailNotificationTypeACMEFAILURE                        MailNotificationType = "ACME_FAILURE"
+	MailNotificationTypeACMESUCCESS                        MailNotificationType = "ACME_SUCCESS"
+	MailNotificationTypeAUTHCERTREGISTERED                 MailNotificationType = "AUTH_CERT_REGISTERED"
+)
+
+// Valid indicates whether the value is a known member of the MailNotificationType enum.
+func (e MailNotificationType) Valid() bool {
+	switch e {
+	case MailNotificationTypeACMECERTAUTOMATICACTIVATIONFAILURE:
+		return true
+	case MailNotificationTypeACMECERTAUTOMATICALLYACTIVATED:
+		return true
+	case MailNotificationTypeACMEFAILURE:
+		return true
+	case MailNotificationTypeACMESUCCESS:
+		return true
+	case MailNotificationTypeAUTHCERTREGISTERED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MaintenanceModeStatus.
 const (
 	MaintenanceModeStatusDISABLEDMAINTENANCEMODE       MaintenanceModeStatus = "DISABLED_MAINTENANCE_MODE"
@@ -491,6 +617,33 @@ func (e ServiceClientType) Valid() bool {
 	}
 }
 
+// Defines values for ServicePrioritizationStrategy.
+const (
+	ServicePrioritizationStrategyFREEFIRST ServicePrioritizationStrategy = "FREE_FIRST"
+	ServicePrioritizationStrategyNONE      ServicePrioritizationStrategy = "NONE"
+	ServicePrioritizationStrategyONLYFREE  ServicePrioritizationStrategy = "ONLY_FREE"
+	ServicePrioritizationStrategyONLYPAID  ServicePrioritizationStrategy = "ONLY_PAID"
+	ServicePrioritizationStrategyPAIDFIRST ServicePrioritizationStrategy = "PAID_FIRST"
+)
+
+// Valid indicates whether the value is a known member of the ServicePrioritizationStrategy enum.
+func (e ServicePrioritizationStrategy) Valid() bool {
+	switch e {
+	case ServicePrioritizationStrategyFREEFIRST:
+		return true
+	case ServicePrioritizationStrategyNONE:
+		return true
+	case ServicePrioritizationStrategyONLYFREE:
+		return true
+	case ServicePrioritizationStrategyONLYPAID:
+		return true
+	case ServicePrioritizationStrategyPAIDFIRST:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ServiceType.
 const (
 	ServiceTypeOPENAPI3 ServiceType = "OPENAPI3"
@@ -578,6 +731,12 @@ type AccessRights struct {
 	Items []AccessRight `json:"items"`
 }
 
+// AddOnStatus defines model for AddOnStatus.
+type AddOnStatus struct {
+	MessagelogEnabled   bool `json:"messagelog_enabled"`
+	OpmonitoringEnabled bool `json:"opmonitoring_enabled"`
+}
+
 // Alerts defines model for Alerts.
 type Alerts struct {
 	CertificateRenewalJobSuccess    bool      `json:"certificate_renewal_job_success"`
@@ -594,6 +753,18 @@ type Anchor struct {
 
 	// Hash SHA-224 of the file
 	Hash string `json:"hash"`
+}
+
+// BackupEncryptionStatus defines model for BackupEncryptionStatus.
+type BackupEncryptionStatus struct {
+	BackupEncryptionKeys   *[]string `json:"backup_encryption_keys,omitempty"`
+	BackupEncryptionStatus bool      `json:"backup_encryption_status"`
+}
+
+// CaOcspDiagnostics defines model for CaOcspDiagnostics.
+type CaOcspDiagnostics struct {
+	DistinguishedName string                     `json:"distinguished_name"`
+	OcspResponders    []OcspResponderDiagnostics `json:"ocsp_responders"`
 }
 
 // CertificateAuthority defines model for CertificateAuthority.
@@ -651,6 +822,21 @@ type CertificateOcspStatus string
 // CertificateStatus defines model for CertificateStatus.
 type CertificateStatus string
 
+// ChecklistItem defines model for ChecklistItem.
+type ChecklistItem struct {
+	Check    ChecklistItemCheck `json:"check"`
+	NextStep *string            `json:"next_step,omitempty"`
+	State    ChecklistItemState `json:"state"`
+	What     string             `json:"what"`
+	Why      string             `json:"why"`
+}
+
+// ChecklistItemCheck defines model for ChecklistItem.Check.
+type ChecklistItemCheck string
+
+// ChecklistItemState defines model for ChecklistItem.State.
+type ChecklistItemState string
+
 // Client defines model for Client.
 type Client struct {
 	ConnectionType               *ConnectionType `json:"connection_type,omitempty"`
@@ -689,6 +875,12 @@ type CodeWithDetails struct {
 	ValidationErrors *map[string][]string `json:"validation_errors,omitempty"`
 }
 
+// ConnectionStatus defines model for ConnectionStatus.
+type ConnectionStatus struct {
+	Error       *CodeWithDetails      `json:"error,omitempty"`
+	StatusClass DiagnosticStatusClass `json:"status_class"`
+}
+
 // ConnectionType defines model for ConnectionType.
 type ConnectionType string
 
@@ -724,6 +916,9 @@ type CsrSubjectFieldDescription struct {
 	Required     bool    `json:"required"`
 }
 
+// DiagnosticStatusClass defines model for DiagnosticStatusClass.
+type DiagnosticStatusClass string
+
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
 	Generated   *bool          `json:"generated,omitempty"`
@@ -741,6 +936,12 @@ type ErrorInfo struct {
 	Error    *CodeWithDetails   `json:"error,omitempty"`
 	Status   int                `json:"status"`
 	Warnings *[]CodeWithDetails `json:"warnings,omitempty"`
+}
+
+// GlobalConfConnectionStatus defines model for GlobalConfConnectionStatus.
+type GlobalConfConnectionStatus struct {
+	ConnectionStatus ConnectionStatus `json:"connection_status"`
+	DownloadUrl      string           `json:"download_url"`
 }
 
 // GlobalConfDiagnostics defines model for GlobalConfDiagnostics.
@@ -840,6 +1041,11 @@ type KeyWithCertificateSigningRequestId struct {
 	Key   Key    `json:"key"`
 }
 
+// Language defines model for Language.
+type Language struct {
+	Id string `json:"id"`
+}
+
 // LocalGroup defines model for LocalGroup.
 type LocalGroup struct {
 	Code        string         `json:"code"`
@@ -861,6 +1067,16 @@ type LocalGroupDescription struct {
 	Description string `json:"description"`
 }
 
+// MailNotificationStatus defines model for MailNotificationStatus.
+type MailNotificationStatus struct {
+	ConfigurationPresent *bool                   `json:"configuration_present,omitempty"`
+	EnabledNotifications *[]MailNotificationType `json:"enabled_notifications,omitempty"`
+	RecipientsEmails     *[]string               `json:"recipients_emails,omitempty"`
+}
+
+// MailNotificationType defines model for MailNotificationType.
+type MailNotificationType string
+
 // MaintenanceMode defines model for MaintenanceMode.
 type MaintenanceMode struct {
 	IsManagementServicesProvider bool                  `json:"is_management_services_provider"`
@@ -876,6 +1092,12 @@ type MaintenanceModeMessage struct {
 // MaintenanceModeStatus defines model for MaintenanceModeStatus.
 type MaintenanceModeStatus string
 
+// ManagementServicesPublication defines model for ManagementServicesPublication.
+type ManagementServicesPublication struct {
+	// ServicesAddress where the central server serves them; by default port 4002 of where it registers certificates
+	ServicesAddress *string `json:"services_address,omitempty"`
+}
+
 // MemberName defines model for MemberName.
 type MemberName struct {
 	MemberName string `json:"member_name"`
@@ -884,6 +1106,21 @@ type MemberName struct {
 // Members defines model for Members.
 type Members struct {
 	Items []string `json:"items"`
+}
+
+// MessageLogArchiveEncryptionMember defines model for MessageLogArchiveEncryptionMember.
+type MessageLogArchiveEncryptionMember struct {
+	DefaultKeyUsed *bool     `json:"default_key_used,omitempty"`
+	Keys           *[]string `json:"keys,omitempty"`
+	MemberId       string    `json:"member_id"`
+}
+
+// MessageLogEncryptionStatus defines model for MessageLogEncryptionStatus.
+type MessageLogEncryptionStatus struct {
+	Members                            *[]MessageLogArchiveEncryptionMember `json:"members,omitempty"`
+	MessageLogArchiveEncryptionStatus  bool                                 `json:"message_log_archive_encryption_status"`
+	MessageLogDatabaseEncryptionStatus bool                                 `json:"message_log_database_encryption_status"`
+	MessageLogGroupingRule             string                               `json:"message_log_grouping_rule"`
 }
 
 // NodeTypeResponse defines model for NodeTypeResponse.
@@ -900,6 +1137,16 @@ type OcspResponder struct {
 	Url      string   `json:"url"`
 }
 
+// OcspResponderDiagnostics defines model for OcspResponderDiagnostics.
+type OcspResponderDiagnostics struct {
+	CostType     *CostType             `json:"cost_type,omitempty"`
+	Error        *CodeWithDetails      `json:"error,omitempty"`
+	NextUpdateAt time.Time             `json:"next_update_at"`
+	PrevUpdateAt *time.Time            `json:"prev_update_at,omitempty"`
+	StatusClass  DiagnosticStatusClass `json:"status_class"`
+	Url          string                `json:"url"`
+}
+
 // OrphanInformation defines model for OrphanInformation.
 type OrphanInformation struct {
 	OrphansExist bool `json:"orphans_exist"`
@@ -910,6 +1157,24 @@ type PossibleAction string
 
 // PossibleActions defines model for PossibleActions.
 type PossibleActions = []PossibleAction
+
+// ProxyMemoryUsageStatus defines model for ProxyMemoryUsageStatus.
+type ProxyMemoryUsageStatus struct {
+	IsUsedOverThreshold bool `json:"is_used_over_threshold"`
+
+	// MaxMemory bytes that the program may use: its limit, or the memory of the machine
+	MaxMemory float32 `json:"max_memory"`
+
+	// Threshold absent
+	Threshold *float32 `json:"threshold,omitempty"`
+
+	// TotalMemory bytes that the program has of the system
+	TotalMemory  float32 `json:"total_memory"`
+	UsagePercent float32 `json:"usage_percent"`
+
+	// UsedMemory bytes of living objects
+	UsedMemory float32 `json:"used_memory"`
+}
 
 // RenameStatus defines model for RenameStatus.
 type RenameStatus string
@@ -1014,6 +1279,9 @@ type ServiceDescriptionUpdate struct {
 	Url  string      `json:"url"`
 }
 
+// ServicePrioritizationStrategy defines model for ServicePrioritizationStrategy.
+type ServicePrioritizationStrategy string
+
 // ServiceType REST services are refused
 type ServiceType string
 
@@ -1033,6 +1301,15 @@ type TimestampingService struct {
 	CostType *CostType `json:"cost_type,omitempty"`
 	Name     string    `json:"name"`
 	Url      string    `json:"url"`
+}
+
+// TimestampingServiceDiagnostics defines model for TimestampingServiceDiagnostics.
+type TimestampingServiceDiagnostics struct {
+	CostType     *CostType             `json:"cost_type,omitempty"`
+	Error        *CodeWithDetails      `json:"error,omitempty"`
+	PrevUpdateAt time.Time             `json:"prev_update_at"`
+	StatusClass  DiagnosticStatusClass `json:"status_class"`
+	Url          string                `json:"url"`
 }
 
 // Token defines model for Token.
@@ -1145,6 +1422,9 @@ type InstanceId = string
 
 // KeyId defines model for KeyId.
 type KeyId = string
+
+// LanguageCode defines model for LanguageCode.
+type LanguageCode = string
 
 // ServerId defines model for ServerId.
 type ServerId = string
@@ -1274,6 +1554,9 @@ type AddLocalGroupMemberJSONRequestBody = Members
 // DeleteLocalGroupMemberJSONRequestBody defines body for DeleteLocalGroupMember for application/json ContentType.
 type DeleteLocalGroupMemberJSONRequestBody = Members
 
+// PublishManagementServicesJSONRequestBody defines body for PublishManagementServices for application/json ContentType.
+type PublishManagementServicesJSONRequestBody = ManagementServicesPublication
+
 // UpdateServiceDescriptionJSONRequestBody defines body for UpdateServiceDescription for application/json ContentType.
 type UpdateServiceDescriptionJSONRequestBody = ServiceDescriptionUpdate
 
@@ -1327,6 +1610,9 @@ type ServerInterface interface {
 	// GetApprovedCertificateAuthorities approved certification services
 	// (GET /certificate-authorities)
 	GetApprovedCertificateAuthorities(ctx echo.Context, params GetApprovedCertificateAuthoritiesParams) error
+	// GetOcspPrioritizationStrategy in which order OCSP responders are asked
+	// (GET /certificate-authorities/ocsp-prioritization-strategy)
+	GetOcspPrioritizationStrategy(ctx echo.Context) error
 	// GetSubjectFieldDescriptions the subject fields of a request
 	// (GET /certificate-authorities/{ca_name}/csr-subject-fields)
 	GetSubjectFieldDescriptions(ctx echo.Context, caName CaName, params GetSubjectFieldDescriptionsParams) error
@@ -1417,9 +1703,36 @@ type ServerInterface interface {
 	// UnregisterClient send the deletion request (UC MEMBER_52)
 	// (PUT /clients/{id}/unregister)
 	UnregisterClient(ctx echo.Context, id ClientId) error
+	// GetAddOnDiagnostics which add-ons there are
+	// (GET /diagnostics/addon-status)
+	GetAddOnDiagnostics(ctx echo.Context) error
+	// GetAuthCertReqStatus whether the registration service of the central server answers now
+	// (GET /diagnostics/auth-cert-req-status)
+	GetAuthCertReqStatus(ctx echo.Context) error
+	// GetBackupEncryptionDiagnostics whether backups are encrypted
+	// (GET /diagnostics/backup-encryption-status)
+	GetBackupEncryptionDiagnostics(ctx echo.Context) error
+	// GetChecklist what is wrong, why it matters, and what to do next
+	// (GET /diagnostics/checklist)
+	GetChecklist(ctx echo.Context) error
+	// GetGlobalConfStatus whether the addresses of the anchor answer now
+	// (GET /diagnostics/global-conf-status)
+	GetGlobalConfStatus(ctx echo.Context) error
 	// GetGlobalConfDiagnostics how the download of the global configuration goes
 	// (GET /diagnostics/globalconf)
 	GetGlobalConfDiagnostics(ctx echo.Context) error
+	// GetMessageLogEncryptionDiagnostics whether the message log is encrypted
+	// (GET /diagnostics/message-log-encryption-status)
+	GetMessageLogEncryptionDiagnostics(ctx echo.Context) error
+	// GetOcspRespondersDiagnostics how the OCSP responders of each certification service answered
+	// (GET /diagnostics/ocsp-responders)
+	GetOcspRespondersDiagnostics(ctx echo.Context) error
+	// GetProxyMemoryUsage how much memory the server uses
+	// (GET /diagnostics/proxy-memory-usage-status)
+	GetProxyMemoryUsage(ctx echo.Context) error
+	// GetTimestampingServicesDiagnostics how the configured time-stamping services answered
+	// (GET /diagnostics/timestamping-services)
+	GetTimestampingServicesDiagnostics(ctx echo.Context) error
 	// InitSecurityServer create owner, server code and software token
 	// (POST /initialization)
 	InitSecurityServer(ctx echo.Context) error
@@ -1450,6 +1763,9 @@ type ServerInterface interface {
 	// GetPossibleActionsForKey what can be done with a key
 	// (GET /keys/{id}/possible-actions)
 	GetPossibleActionsForKey(ctx echo.Context, id KeyId) error
+	// Language choose the language of the user interface; nothing is kept here
+	// (PUT /language/{code})
+	Language(ctx echo.Context, code LanguageCode) error
 	// DeleteLocalGroup delete a local group with its access rights
 	// (DELETE /local-groups/{group_id})
 	DeleteLocalGroup(ctx echo.Context, groupId GroupId) error
@@ -1465,6 +1781,12 @@ type ServerInterface interface {
 	// DeleteLocalGroupMember remove subsystems from a local group
 	// (POST /local-groups/{group_id}/members/delete)
 	DeleteLocalGroupMember(ctx echo.Context, groupId GroupId) error
+	// GetMailNotificationStatus which mails are sent
+	// (GET /mail/mail-notification-status)
+	GetMailNotificationStatus(ctx echo.Context) error
+	// PublishManagementServices make the management services of the provider that is a client of this server callable
+	// (POST /management-services)
+	PublishManagementServices(ctx echo.Context) error
 	// GetMemberClasses member classes of all instances or of this one
 	// (GET /member-classes)
 	GetMemberClasses(ctx echo.Context, params GetMemberClassesParams) error
@@ -1567,6 +1889,9 @@ type ServerInterface interface {
 	// DeleteConfiguredTimestampingService remove a configured time-stamping service
 	// (POST /system/timestamping-services/delete)
 	DeleteConfiguredTimestampingService(ctx echo.Context) error
+	// GetTimestampingPrioritizationStrategy in which order time-stamping services are asked
+	// (GET /system/timestamping-services/prioritization-strategy)
+	GetTimestampingPrioritizationStrategy(ctx echo.Context) error
 	// SystemVersion the version of program and configuration
 	// (GET /system/version)
 	SystemVersion(ctx echo.Context) error
@@ -1656,6 +1981,15 @@ func (w *ServerInterfaceWrapper) GetApprovedCertificateAuthorities(ctx echo.Cont
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetApprovedCertificateAuthorities(ctx, params)
+	return err
+}
+
+// GetOcspPrioritizationStrategy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOcspPrioritizationStrategy(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOcspPrioritizationStrategy(ctx)
 	return err
 }
 
@@ -2328,12 +2662,93 @@ func (w *ServerInterfaceWrapper) UnregisterClient(ctx echo.Context) error {
 	return err
 }
 
+// GetAddOnDiagnostics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAddOnDiagnostics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAddOnDiagnostics(ctx)
+	return err
+}
+
+// GetAuthCertReqStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthCertReqStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthCertReqStatus(ctx)
+	return err
+}
+
+// GetBackupEncryptionDiagnostics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBackupEncryptionDiagnostics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBackupEncryptionDiagnostics(ctx)
+	return err
+}
+
+// GetChecklist converts echo context to params.
+func (w *ServerInterfaceWrapper) GetChecklist(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetChecklist(ctx)
+	return err
+}
+
+// GetGlobalConfStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGlobalConfStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGlobalConfStatus(ctx)
+	return err
+}
+
 // GetGlobalConfDiagnostics converts echo context to params.
 func (w *ServerInterfaceWrapper) GetGlobalConfDiagnostics(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetGlobalConfDiagnostics(ctx)
+	return err
+}
+
+// GetMessageLogEncryptionDiagnostics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMessageLogEncryptionDiagnostics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMessageLogEncryptionDiagnostics(ctx)
+	return err
+}
+
+// GetOcspRespondersDiagnostics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOcspRespondersDiagnostics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOcspRespondersDiagnostics(ctx)
+	return err
+}
+
+// GetProxyMemoryUsage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProxyMemoryUsage(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProxyMemoryUsage(ctx)
+	return err
+}
+
+// GetTimestampingServicesDiagnostics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimestampingServicesDiagnostics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimestampingServicesDiagnostics(ctx)
 	return err
 }
 
@@ -2525,6 +2940,22 @@ func (w *ServerInterfaceWrapper) GetPossibleActionsForKey(ctx echo.Context) erro
 	return err
 }
 
+// Language converts echo context to params.
+func (w *ServerInterfaceWrapper) Language(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "code" -------------
+	var code LanguageCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "code", ctx.Param("code"), &code, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Language(ctx, code)
+	return err
+}
+
 // DeleteLocalGroup converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteLocalGroup(ctx echo.Context) error {
 	var err error
@@ -2602,6 +3033,24 @@ func (w *ServerInterfaceWrapper) DeleteLocalGroupMember(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeleteLocalGroupMember(ctx, groupId)
+	return err
+}
+
+// GetMailNotificationStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMailNotificationStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMailNotificationStatus(ctx)
+	return err
+}
+
+// PublishManagementServices converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishManagementServices(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishManagementServices(ctx)
 	return err
 }
 
@@ -3052,6 +3501,15 @@ func (w *ServerInterfaceWrapper) DeleteConfiguredTimestampingService(ctx echo.Co
 	return err
 }
 
+// GetTimestampingPrioritizationStrategy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimestampingPrioritizationStrategy(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimestampingPrioritizationStrategy(ctx)
+	return err
+}
+
 // SystemVersion converts echo context to params.
 func (w *ServerInterfaceWrapper) SystemVersion(ctx echo.Context) error {
 	var err error
@@ -3485,6 +3943,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/security-servers/:id", wrapper.GetSecurityServer, options.OperationMiddlewares["getSecurityServer"]...)
 	router.GET(options.BaseURL+"/notifications/alerts", wrapper.CheckAlerts, options.OperationMiddlewares["checkAlerts"]...)
 	router.GET(options.BaseURL+"/diagnostics/globalconf", wrapper.GetGlobalConfDiagnostics, options.OperationMiddlewares["getGlobalConfDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/global-conf-status", wrapper.GetGlobalConfStatus, options.OperationMiddlewares["getGlobalConfStatus"]...)
+	router.GET(options.BaseURL+"/diagnostics/ocsp-responders", wrapper.GetOcspRespondersDiagnostics, options.OperationMiddlewares["getOcspRespondersDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/timestamping-services", wrapper.GetTimestampingServicesDiagnostics, options.OperationMiddlewares["getTimestampingServicesDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/auth-cert-req-status", wrapper.GetAuthCertReqStatus, options.OperationMiddlewares["getAuthCertReqStatus"]...)
+	router.GET(options.BaseURL+"/diagnostics/addon-status", wrapper.GetAddOnDiagnostics, options.OperationMiddlewares["getAddOnDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/message-log-encryption-status", wrapper.GetMessageLogEncryptionDiagnostics, options.OperationMiddlewares["getMessageLogEncryptionDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/backup-encryption-status", wrapper.GetBackupEncryptionDiagnostics, options.OperationMiddlewares["getBackupEncryptionDiagnostics"]...)
+	router.GET(options.BaseURL+"/diagnostics/proxy-memory-usage-status", wrapper.GetProxyMemoryUsage, options.OperationMiddlewares["getProxyMemoryUsage"]...)
+	router.GET(options.BaseURL+"/diagnostics/checklist", wrapper.GetChecklist, options.OperationMiddlewares["getChecklist"]...)
+	router.GET(options.BaseURL+"/mail/mail-notification-status", wrapper.GetMailNotificationStatus, options.OperationMiddlewares["getMailNotificationStatus"]...)
+	router.GET(options.BaseURL+"/system/timestamping-services/prioritization-strategy", wrapper.GetTimestampingPrioritizationStrategy, options.OperationMiddlewares["getTimestampingPrioritizationStrategy"]...)
+	router.GET(options.BaseURL+"/certificate-authorities/ocsp-prioritization-strategy", wrapper.GetOcspPrioritizationStrategy, options.OperationMiddlewares["getOcspPrioritizationStrategy"]...)
+	router.PUT(options.BaseURL+"/language/:code", wrapper.Language, options.OperationMiddlewares["language"]...)
+	router.POST(options.BaseURL+"/management-services", wrapper.PublishManagementServices, options.OperationMiddlewares["publishManagementServices"]...)
 
 }
 
@@ -3518,6 +3990,44 @@ type GetApprovedCertificateAuthoritiesdefaultJSONResponse struct {
 }
 
 func (response GetApprovedCertificateAuthoritiesdefaultJSONResponse) VisitGetApprovedCertificateAuthoritiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspPrioritizationStrategyRequestObject struct {
+}
+
+type GetOcspPrioritizationStrategyResponseObject interface {
+	VisitGetOcspPrioritizationStrategyResponse(w http.ResponseWriter) error
+}
+
+type GetOcspPrioritizationStrategy200JSONResponse ServicePrioritizationStrategy
+
+func (response GetOcspPrioritizationStrategy200JSONResponse) VisitGetOcspPrioritizationStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspPrioritizationStrategydefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetOcspPrioritizationStrategydefaultJSONResponse) VisitGetOcspPrioritizationStrategyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4655,6 +5165,196 @@ func (response UnregisterClientdefaultJSONResponse) VisitUnregisterClientRespons
 	return err
 }
 
+type GetAddOnDiagnosticsRequestObject struct {
+}
+
+type GetAddOnDiagnosticsResponseObject interface {
+	VisitGetAddOnDiagnosticsResponse(w http.ResponseWriter) error
+}
+
+type GetAddOnDiagnostics200JSONResponse AddOnStatus
+
+func (response GetAddOnDiagnostics200JSONResponse) VisitGetAddOnDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAddOnDiagnosticsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetAddOnDiagnosticsdefaultJSONResponse) VisitGetAddOnDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthCertReqStatusRequestObject struct {
+}
+
+type GetAuthCertReqStatusResponseObject interface {
+	VisitGetAuthCertReqStatusResponse(w http.ResponseWriter) error
+}
+
+type GetAuthCertReqStatus200JSONResponse ConnectionStatus
+
+func (response GetAuthCertReqStatus200JSONResponse) VisitGetAuthCertReqStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthCertReqStatusdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetAuthCertReqStatusdefaultJSONResponse) VisitGetAuthCertReqStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupEncryptionDiagnosticsRequestObject struct {
+}
+
+type GetBackupEncryptionDiagnosticsResponseObject interface {
+	VisitGetBackupEncryptionDiagnosticsResponse(w http.ResponseWriter) error
+}
+
+type GetBackupEncryptionDiagnostics200JSONResponse BackupEncryptionStatus
+
+func (response GetBackupEncryptionDiagnostics200JSONResponse) VisitGetBackupEncryptionDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupEncryptionDiagnosticsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetBackupEncryptionDiagnosticsdefaultJSONResponse) VisitGetBackupEncryptionDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecklistRequestObject struct {
+}
+
+type GetChecklistResponseObject interface {
+	VisitGetChecklistResponse(w http.ResponseWriter) error
+}
+
+type GetChecklist200JSONResponse []ChecklistItem
+
+func (response GetChecklist200JSONResponse) VisitGetChecklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecklistdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetChecklistdefaultJSONResponse) VisitGetChecklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGlobalConfStatusRequestObject struct {
+}
+
+type GetGlobalConfStatusResponseObject interface {
+	VisitGetGlobalConfStatusResponse(w http.ResponseWriter) error
+}
+
+type GetGlobalConfStatus200JSONResponse []GlobalConfConnectionStatus
+
+func (response GetGlobalConfStatus200JSONResponse) VisitGetGlobalConfStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGlobalConfStatusdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetGlobalConfStatusdefaultJSONResponse) VisitGetGlobalConfStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetGlobalConfDiagnosticsRequestObject struct {
 }
 
@@ -4682,6 +5382,158 @@ type GetGlobalConfDiagnosticsdefaultJSONResponse struct {
 }
 
 func (response GetGlobalConfDiagnosticsdefaultJSONResponse) VisitGetGlobalConfDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageLogEncryptionDiagnosticsRequestObject struct {
+}
+
+type GetMessageLogEncryptionDiagnosticsResponseObject interface {
+	VisitGetMessageLogEncryptionDiagnosticsResponse(w http.ResponseWriter) error
+}
+
+type GetMessageLogEncryptionDiagnostics200JSONResponse MessageLogEncryptionStatus
+
+func (response GetMessageLogEncryptionDiagnostics200JSONResponse) VisitGetMessageLogEncryptionDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageLogEncryptionDiagnosticsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetMessageLogEncryptionDiagnosticsdefaultJSONResponse) VisitGetMessageLogEncryptionDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspRespondersDiagnosticsRequestObject struct {
+}
+
+type GetOcspRespondersDiagnosticsResponseObject interface {
+	VisitGetOcspRespondersDiagnosticsResponse(w http.ResponseWriter) error
+}
+
+type GetOcspRespondersDiagnostics200JSONResponse []CaOcspDiagnostics
+
+func (response GetOcspRespondersDiagnostics200JSONResponse) VisitGetOcspRespondersDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOcspRespondersDiagnosticsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetOcspRespondersDiagnosticsdefaultJSONResponse) VisitGetOcspRespondersDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProxyMemoryUsageRequestObject struct {
+}
+
+type GetProxyMemoryUsageResponseObject interface {
+	VisitGetProxyMemoryUsageResponse(w http.ResponseWriter) error
+}
+
+type GetProxyMemoryUsage200JSONResponse ProxyMemoryUsageStatus
+
+func (response GetProxyMemoryUsage200JSONResponse) VisitGetProxyMemoryUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProxyMemoryUsagedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetProxyMemoryUsagedefaultJSONResponse) VisitGetProxyMemoryUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimestampingServicesDiagnosticsRequestObject struct {
+}
+
+type GetTimestampingServicesDiagnosticsResponseObject interface {
+	VisitGetTimestampingServicesDiagnosticsResponse(w http.ResponseWriter) error
+}
+
+type GetTimestampingServicesDiagnostics200JSONResponse []TimestampingServiceDiagnostics
+
+func (response GetTimestampingServicesDiagnostics200JSONResponse) VisitGetTimestampingServicesDiagnosticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimestampingServicesDiagnosticsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetTimestampingServicesDiagnosticsdefaultJSONResponse) VisitGetTimestampingServicesDiagnosticsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5099,6 +5951,45 @@ func (response GetPossibleActionsForKeydefaultJSONResponse) VisitGetPossibleActi
 	return err
 }
 
+type LanguageRequestObject struct {
+	Code LanguageCode `json:"code"`
+}
+
+type LanguageResponseObject interface {
+	VisitLanguageResponse(w http.ResponseWriter) error
+}
+
+type Language200JSONResponse Language
+
+func (response Language200JSONResponse) VisitLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LanguagedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response LanguagedefaultJSONResponse) VisitLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteLocalGroupRequestObject struct {
 	GroupId GroupId `json:"group_id"`
 }
@@ -5274,6 +6165,83 @@ type DeleteLocalGroupMemberdefaultJSONResponse struct {
 }
 
 func (response DeleteLocalGroupMemberdefaultJSONResponse) VisitDeleteLocalGroupMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMailNotificationStatusRequestObject struct {
+}
+
+type GetMailNotificationStatusResponseObject interface {
+	VisitGetMailNotificationStatusResponse(w http.ResponseWriter) error
+}
+
+type GetMailNotificationStatus200JSONResponse MailNotificationStatus
+
+func (response GetMailNotificationStatus200JSONResponse) VisitGetMailNotificationStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMailNotificationStatusdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetMailNotificationStatusdefaultJSONResponse) VisitGetMailNotificationStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishManagementServicesRequestObject struct {
+	Body *PublishManagementServicesJSONRequestBody
+}
+
+type PublishManagementServicesResponseObject interface {
+	VisitPublishManagementServicesResponse(w http.ResponseWriter) error
+}
+
+type PublishManagementServices200JSONResponse []ServiceDescription
+
+func (response PublishManagementServices200JSONResponse) VisitPublishManagementServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishManagementServicesdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response PublishManagementServicesdefaultJSONResponse) VisitPublishManagementServicesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6576,6 +7544,44 @@ func (response DeleteConfiguredTimestampingServicedefaultJSONResponse) VisitDele
 	return err
 }
 
+type GetTimestampingPrioritizationStrategyRequestObject struct {
+}
+
+type GetTimestampingPrioritizationStrategyResponseObject interface {
+	VisitGetTimestampingPrioritizationStrategyResponse(w http.ResponseWriter) error
+}
+
+type GetTimestampingPrioritizationStrategy200JSONResponse ServicePrioritizationStrategy
+
+func (response GetTimestampingPrioritizationStrategy200JSONResponse) VisitGetTimestampingPrioritizationStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimestampingPrioritizationStrategydefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetTimestampingPrioritizationStrategydefaultJSONResponse) VisitGetTimestampingPrioritizationStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SystemVersionRequestObject struct {
 }
 
@@ -7321,6 +8327,9 @@ type StrictServerInterface interface {
 	// GetApprovedCertificateAuthorities approved certification services
 	// (GET /certificate-authorities)
 	GetApprovedCertificateAuthorities(ctx context.Context, request GetApprovedCertificateAuthoritiesRequestObject) (GetApprovedCertificateAuthoritiesResponseObject, error)
+	// GetOcspPrioritizationStrategy in which order OCSP responders are asked
+	// (GET /certificate-authorities/ocsp-prioritization-strategy)
+	GetOcspPrioritizationStrategy(ctx context.Context, request GetOcspPrioritizationStrategyRequestObject) (GetOcspPrioritizationStrategyResponseObject, error)
 	// GetSubjectFieldDescriptions the subject fields of a request
 	// (GET /certificate-authorities/{ca_name}/csr-subject-fields)
 	GetSubjectFieldDescriptions(ctx context.Context, request GetSubjectFieldDescriptionsRequestObject) (GetSubjectFieldDescriptionsResponseObject, error)
@@ -7411,9 +8420,36 @@ type StrictServerInterface interface {
 	// UnregisterClient send the deletion request (UC MEMBER_52)
 	// (PUT /clients/{id}/unregister)
 	UnregisterClient(ctx context.Context, request UnregisterClientRequestObject) (UnregisterClientResponseObject, error)
+	// GetAddOnDiagnostics which add-ons there are
+	// (GET /diagnostics/addon-status)
+	GetAddOnDiagnostics(ctx context.Context, request GetAddOnDiagnosticsRequestObject) (GetAddOnDiagnosticsResponseObject, error)
+	// GetAuthCertReqStatus whether the registration service of the central server answers now
+	// (GET /diagnostics/auth-cert-req-status)
+	GetAuthCertReqStatus(ctx context.Context, request GetAuthCertReqStatusRequestObject) (GetAuthCertReqStatusResponseObject, error)
+	// GetBackupEncryptionDiagnostics whether backups are encrypted
+	// (GET /diagnostics/backup-encryption-status)
+	GetBackupEncryptionDiagnostics(ctx context.Context, request GetBackupEncryptionDiagnosticsRequestObject) (GetBackupEncryptionDiagnosticsResponseObject, error)
+	// GetChecklist what is wrong, why it matters, and what to do next
+	// (GET /diagnostics/checklist)
+	GetChecklist(ctx context.Context, request GetChecklistRequestObject) (GetChecklistResponseObject, error)
+	// GetGlobalConfStatus whether the addresses of the anchor answer now
+	// (GET /diagnostics/global-conf-status)
+	GetGlobalConfStatus(ctx context.Context, request GetGlobalConfStatusRequestObject) (GetGlobalConfStatusResponseObject, error)
 	// GetGlobalConfDiagnostics how the download of the global configuration goes
 	// (GET /diagnostics/globalconf)
 	GetGlobalConfDiagnostics(ctx context.Context, request GetGlobalConfDiagnosticsRequestObject) (GetGlobalConfDiagnosticsResponseObject, error)
+	// GetMessageLogEncryptionDiagnostics whether the message log is encrypted
+	// (GET /diagnostics/message-log-encryption-status)
+	GetMessageLogEncryptionDiagnostics(ctx context.Context, request GetMessageLogEncryptionDiagnosticsRequestObject) (GetMessageLogEncryptionDiagnosticsResponseObject, error)
+	// GetOcspRespondersDiagnostics how the OCSP responders of each certification service answered
+	// (GET /diagnostics/ocsp-responders)
+	GetOcspRespondersDiagnostics(ctx context.Context, request GetOcspRespondersDiagnosticsRequestObject) (GetOcspRespondersDiagnosticsResponseObject, error)
+	// GetProxyMemoryUsage how much memory the server uses
+	// (GET /diagnostics/proxy-memory-usage-status)
+	GetProxyMemoryUsage(ctx context.Context, request GetProxyMemoryUsageRequestObject) (GetProxyMemoryUsageResponseObject, error)
+	// GetTimestampingServicesDiagnostics how the configured time-stamping services answered
+	// (GET /diagnostics/timestamping-services)
+	GetTimestampingServicesDiagnostics(ctx context.Context, request GetTimestampingServicesDiagnosticsRequestObject) (GetTimestampingServicesDiagnosticsResponseObject, error)
 	// InitSecurityServer create owner, server code and software token
 	// (POST /initialization)
 	InitSecurityServer(ctx context.Context, request InitSecurityServerRequestObject) (InitSecurityServerResponseObject, error)
@@ -7444,6 +8480,9 @@ type StrictServerInterface interface {
 	// GetPossibleActionsForKey what can be done with a key
 	// (GET /keys/{id}/possible-actions)
 	GetPossibleActionsForKey(ctx context.Context, request GetPossibleActionsForKeyRequestObject) (GetPossibleActionsForKeyResponseObject, error)
+	// Language choose the language of the user interface; nothing is kept here
+	// (PUT /language/{code})
+	Language(ctx context.Context, request LanguageRequestObject) (LanguageResponseObject, error)
 	// DeleteLocalGroup delete a local group with its access rights
 	// (DELETE /local-groups/{group_id})
 	DeleteLocalGroup(ctx context.Context, request DeleteLocalGroupRequestObject) (DeleteLocalGroupResponseObject, error)
@@ -7459,6 +8498,12 @@ type StrictServerInterface interface {
 	// DeleteLocalGroupMember remove subsystems from a local group
 	// (POST /local-groups/{group_id}/members/delete)
 	DeleteLocalGroupMember(ctx context.Context, request DeleteLocalGroupMemberRequestObject) (DeleteLocalGroupMemberResponseObject, error)
+	// GetMailNotificationStatus which mails are sent
+	// (GET /mail/mail-notification-status)
+	GetMailNotificationStatus(ctx context.Context, request GetMailNotificationStatusRequestObject) (GetMailNotificationStatusResponseObject, error)
+	// PublishManagementServices make the management services of the provider that is a client of this server callable
+	// (POST /management-services)
+	PublishManagementServices(ctx context.Context, request PublishManagementServicesRequestObject) (PublishManagementServicesResponseObject, error)
 	// GetMemberClasses member classes of all instances or of this one
 	// (GET /member-classes)
 	GetMemberClasses(ctx context.Context, request GetMemberClassesRequestObject) (GetMemberClassesResponseObject, error)
@@ -7561,6 +8606,9 @@ type StrictServerInterface interface {
 	// DeleteConfiguredTimestampingService remove a configured time-stamping service
 	// (POST /system/timestamping-services/delete)
 	DeleteConfiguredTimestampingService(ctx context.Context, request DeleteConfiguredTimestampingServiceRequestObject) (DeleteConfiguredTimestampingServiceResponseObject, error)
+	// GetTimestampingPrioritizationStrategy in which order time-stamping services are asked
+	// (GET /system/timestamping-services/prioritization-strategy)
+	GetTimestampingPrioritizationStrategy(ctx context.Context, request GetTimestampingPrioritizationStrategyRequestObject) (GetTimestampingPrioritizationStrategyResponseObject, error)
 	// SystemVersion the version of program and configuration
 	// (GET /system/version)
 	SystemVersion(ctx context.Context, request SystemVersionRequestObject) (SystemVersionResponseObject, error)
@@ -7654,6 +8702,29 @@ func (sh *strictHandler) GetApprovedCertificateAuthorities(ctx echo.Context, par
 		return err
 	} else if validResponse, ok := response.(GetApprovedCertificateAuthoritiesResponseObject); ok {
 		return validResponse.VisitGetApprovedCertificateAuthoritiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOcspPrioritizationStrategy operation middleware
+func (sh *strictHandler) GetOcspPrioritizationStrategy(ctx echo.Context) error {
+	var request GetOcspPrioritizationStrategyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOcspPrioritizationStrategy(ctx.Request().Context(), request.(GetOcspPrioritizationStrategyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOcspPrioritizationStrategy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOcspPrioritizationStrategyResponseObject); ok {
+		return validResponse.VisitGetOcspPrioritizationStrategyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8580,6 +9651,121 @@ func (sh *strictHandler) UnregisterClient(ctx echo.Context, id ClientId) error {
 	return nil
 }
 
+// GetAddOnDiagnostics operation middleware
+func (sh *strictHandler) GetAddOnDiagnostics(ctx echo.Context) error {
+	var request GetAddOnDiagnosticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAddOnDiagnostics(ctx.Request().Context(), request.(GetAddOnDiagnosticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAddOnDiagnostics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAddOnDiagnosticsResponseObject); ok {
+		return validResponse.VisitGetAddOnDiagnosticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthCertReqStatus operation middleware
+func (sh *strictHandler) GetAuthCertReqStatus(ctx echo.Context) error {
+	var request GetAuthCertReqStatusRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthCertReqStatus(ctx.Request().Context(), request.(GetAuthCertReqStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthCertReqStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthCertReqStatusResponseObject); ok {
+		return validResponse.VisitGetAuthCertReqStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBackupEncryptionDiagnostics operation middleware
+func (sh *strictHandler) GetBackupEncryptionDiagnostics(ctx echo.Context) error {
+	var request GetBackupEncryptionDiagnosticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackupEncryptionDiagnostics(ctx.Request().Context(), request.(GetBackupEncryptionDiagnosticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackupEncryptionDiagnostics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBackupEncryptionDiagnosticsResponseObject); ok {
+		return validResponse.VisitGetBackupEncryptionDiagnosticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetChecklist operation middleware
+func (sh *strictHandler) GetChecklist(ctx echo.Context) error {
+	var request GetChecklistRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetChecklist(ctx.Request().Context(), request.(GetChecklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetChecklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetChecklistResponseObject); ok {
+		return validResponse.VisitGetChecklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGlobalConfStatus operation middleware
+func (sh *strictHandler) GetGlobalConfStatus(ctx echo.Context) error {
+	var request GetGlobalConfStatusRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGlobalConfStatus(ctx.Request().Context(), request.(GetGlobalConfStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGlobalConfStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGlobalConfStatusResponseObject); ok {
+		return validResponse.VisitGetGlobalConfStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetGlobalConfDiagnostics operation middleware
 func (sh *strictHandler) GetGlobalConfDiagnostics(ctx echo.Context) error {
 	var request GetGlobalConfDiagnosticsRequestObject
@@ -8597,6 +9783,98 @@ func (sh *strictHandler) GetGlobalConfDiagnostics(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetGlobalConfDiagnosticsResponseObject); ok {
 		return validResponse.VisitGetGlobalConfDiagnosticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMessageLogEncryptionDiagnostics operation middleware
+func (sh *strictHandler) GetMessageLogEncryptionDiagnostics(ctx echo.Context) error {
+	var request GetMessageLogEncryptionDiagnosticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMessageLogEncryptionDiagnostics(ctx.Request().Context(), request.(GetMessageLogEncryptionDiagnosticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMessageLogEncryptionDiagnostics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMessageLogEncryptionDiagnosticsResponseObject); ok {
+		return validResponse.VisitGetMessageLogEncryptionDiagnosticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOcspRespondersDiagnostics operation middleware
+func (sh *strictHandler) GetOcspRespondersDiagnostics(ctx echo.Context) error {
+	var request GetOcspRespondersDiagnosticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOcspRespondersDiagnostics(ctx.Request().Context(), request.(GetOcspRespondersDiagnosticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOcspRespondersDiagnostics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOcspRespondersDiagnosticsResponseObject); ok {
+		return validResponse.VisitGetOcspRespondersDiagnosticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetProxyMemoryUsage operation middleware
+func (sh *strictHandler) GetProxyMemoryUsage(ctx echo.Context) error {
+	var request GetProxyMemoryUsageRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProxyMemoryUsage(ctx.Request().Context(), request.(GetProxyMemoryUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProxyMemoryUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProxyMemoryUsageResponseObject); ok {
+		return validResponse.VisitGetProxyMemoryUsageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimestampingServicesDiagnostics operation middleware
+func (sh *strictHandler) GetTimestampingServicesDiagnostics(ctx echo.Context) error {
+	var request GetTimestampingServicesDiagnosticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimestampingServicesDiagnostics(ctx.Request().Context(), request.(GetTimestampingServicesDiagnosticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimestampingServicesDiagnostics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimestampingServicesDiagnosticsResponseObject); ok {
+		return validResponse.VisitGetTimestampingServicesDiagnosticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8923,6 +10201,31 @@ func (sh *strictHandler) GetPossibleActionsForKey(ctx echo.Context, id KeyId) er
 	return nil
 }
 
+// Language operation middleware
+func (sh *strictHandler) Language(ctx echo.Context, code LanguageCode) error {
+	var request LanguageRequestObject
+
+	request.Code = code
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Language(ctx.Request().Context(), request.(LanguageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Language")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LanguageResponseObject); ok {
+		return validResponse.VisitLanguageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeleteLocalGroup operation middleware
 func (sh *strictHandler) DeleteLocalGroup(ctx echo.Context, groupId GroupId) error {
 	var request DeleteLocalGroupRequestObject
@@ -9111,6 +10414,75 @@ func (sh *strictHandler) DeleteLocalGroupMember(ctx echo.Context, groupId GroupI
 		return err
 	} else if validResponse, ok := response.(DeleteLocalGroupMemberResponseObject); ok {
 		return validResponse.VisitDeleteLocalGroupMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMailNotificationStatus operation middleware
+func (sh *strictHandler) GetMailNotificationStatus(ctx echo.Context) error {
+	var request GetMailNotificationStatusRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMailNotificationStatus(ctx.Request().Context(), request.(GetMailNotificationStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMailNotificationStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMailNotificationStatusResponseObject); ok {
+		return validResponse.VisitGetMailNotificationStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PublishManagementServices operation middleware
+func (sh *strictHandler) PublishManagementServices(ctx echo.Context) error {
+	var request PublishManagementServicesRequestObject
+
+	var body PublishManagementServicesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishManagementServices(ctx.Request().Context(), request.(PublishManagementServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishManagementServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishManagementServicesResponseObject); ok {
+		return validResponse.VisitPublishManagementServicesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10168,6 +11540,29 @@ func (sh *strictHandler) DeleteConfiguredTimestampingService(ctx echo.Context) e
 		return err
 	} else if validResponse, ok := response.(DeleteConfiguredTimestampingServiceResponseObject); ok {
 		return validResponse.VisitDeleteConfiguredTimestampingServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimestampingPrioritizationStrategy operation middleware
+func (sh *strictHandler) GetTimestampingPrioritizationStrategy(ctx echo.Context) error {
+	var request GetTimestampingPrioritizationStrategyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimestampingPrioritizationStrategy(ctx.Request().Context(), request.(GetTimestampingPrioritizationStrategyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimestampingPrioritizationStrategy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimestampingPrioritizationStrategyResponseObject); ok {
+		return validResponse.VisitGetTimestampingPrioritizationStrategyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
