@@ -133,7 +133,7 @@ func TestRequestsAreHeldAgainstTheFile(t *testing.T) {
 				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"findMembers.clientType":["typeMismatch"],"findMembers.limit":["Min"]}}}`},
 			{"slash at the end, nothing given", "GET", "/api/v1/members/?q=&client_type=", "", nil, 200, `{"limit":"25"}`},
 			{"missing fields", "POST", "/api/v1/members", `{"member_name":"too long a name","member_id":{"member_class":""}}`, nil, 400,
-				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"memberAddDto.memberId.memberClass":["Size"],` +
+				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"memberAddDto.memberId.memberClass":["NotBlank"],` +
 					`"memberAddDto.memberId.memberCode":["NotNull"],"memberAddDto.memberName":["Size"]}}}`},
 			{"no body", "POST", "/api/v1/members", "", nil, 400,
 				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"addMember":["NotNull"]}}}`},
@@ -183,7 +183,7 @@ func TestEveryChangeLeavesItsRecord(t *testing.T) {
 			{"POST", "/members", `{"member_id":{"member_class":"GOV","member_code":"exists"}}`,
 				`{"status":409,"error":{"code":"member_exists","metadata":["GOV:1"]}}`, "Add member failed", "Member exists"},
 			{"POST", "/members", `{}`,
-				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"memberAddDto.memberId":["NotNull"]}}}`, "Add member failed", "Validation failure"},
+				`{"status":400,"error":{"code":"validation_failure","validation_errors":{"memberAddDto.memberId":["NotNull"]}}}`, "Add member failed", "Missing parameter: 'memberId'"},
 			{"DELETE", "/members/gone", "", `{"status":404,"error":{"code":"member_not_found","metadata":["gone"]}}`, "Delete member failed", "No such member"},
 			{"DELETE", "/members/x", "", `{"status":500}`, "Delete member failed", "Internal error"},
 			{"DELETE", "/members/panic", "", `{"status":500}`, "Delete member failed", "Internal error"},

@@ -90,7 +90,7 @@ func collectParameters(err error, o *operation, fields map[string][]string) {
 		}
 	}
 	if e, ok := errors.AsType[*openapi3.SchemaError](err); ok {
-		code = constraint(e.SchemaField)
+		code = constraint(e)
 	}
 	add(fields, strings.TrimSuffix(o.id+"."+name, "."), code)
 }
@@ -148,9 +148,27 @@ func replaceBody(r *http.Request, data []byte) {
 }
 
 func invalid(cause error, fields map[string][]string) error {
-	f := fault.Wrap(cause, fault.Invalid, "validation_failure", "Validation failure")
+	f := fault.Wrap(cause, fault.Invalid, "validation_failure", "%s", sentence(cause, fields))
 	f.Fields = fields
 	return f
+}
+
+// maxInput is the limit that UC MEMBER_54 3a speaks of.
+const maxInput = 255
+
+// sentence is what UC MEMBER_54 says of the first broken field (2a, 3a), where it says something.
+func sentence(cause error, fields map[string][]string) string {
+	broken, _ := errors.AsType[*openapi3.SchemaError](cause)
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		name := key[strings.LastIndexByte(key, '.')+1:]
+		switch code := fields[key][0]; {
+		case code == "NotNull" || code == "NotBlank":
+			return "Missing parameter: '" + name + "'"
+		case code == "Size" && broken != nil && broken.Schema != nil && broken.Schema.MaxLength != nil && *broken.Schema.MaxLength == maxInput:
+			return "Parameter " + name + " input exceeds 255 characters"
+		}
+	}
+	return "Validation failure"
 }
 
 func collectBody(err error, prefix string, fields map[string][]string) {
@@ -177,7 +195,7 @@ func collectBody(err error, prefix string, fields map[string][]string) {
 			key += "." + camel(segment)
 		}
 	}
-	add(fields, key, constraint(e.SchemaField))
+	add(fields, key, constraint(e))
 }
 
 func add(fields map[string][]string, key, code string) {
@@ -186,12 +204,18 @@ func add(fields map[string][]string, key, code string) {
 	}
 }
 
-// constraint names a schema keyword as X-Road's validation does.
-func constraint(keyword string) string {
-	switch keyword {
+// constraint names a broken schema keyword as X-Road's validation does. An empty text is NotBlank and not Size, so that a missing parameter
+// and one that is too long can be told apart (UC MEMBER_54 2a, 3a).
+func constraint(e *openapi3.SchemaError) string {
+	switch e.SchemaField {
 	case "required":
 		return "NotNull"
-	case "minLength", "maxLength", "minItems", "maxItems":
+	case "minLength":
+		if e.Value == "" {
+			return "NotBlank"
+		}
+		return "Size"
+	case "maxLength", "minItems", "maxItems":
 		return "Size"
 	case "pattern":
 		return "Pattern"

@@ -17,6 +17,8 @@ const (
 	newServerFailed      = "Failed to add new owned server request: "                  // UC MEMBER_12
 	newCertificateFailed = "Failed to add authentication certificate adding request: " // UC MEMBER_23
 	importFailed         = "Failed to import authentication certificate: "
+	wrongFormat          = "Incorrect file format. Only PEM and DER files allowed." // UC MEMBER_12 6a, 23 4a
+	notForAuthentication = "This certificate cannot be used for authentication."    // UC MEMBER_12 6b
 )
 
 // authCertReg registers an authentication certificate, and its server if that is new.
@@ -72,7 +74,8 @@ func checkAuthCertReg(tx Tx, in *submission) error {
 		if owner, err := tx.Client(in.Server.Owner()); err != nil {
 			return err
 		} else if owner == nil {
-			return fault.New(fault.NotFound, "management_request_server_owner_not_found", "%sMember '%s' not found", in.authCertPrefix(), in.Server.Owner())
+			return fault.New(fault.NotFound, "management_request_server_owner_not_found", "%sMember '%s' not found", in.authCertPrefix(), in.Server.Owner()).
+				With(in.Server.Owner().Short())
 		}
 		if err := verifyIssued(tx, in.Server.Instance(), parsed); err != nil {
 			return err
@@ -98,7 +101,7 @@ func checkAuthCertReg(tx Tx, in *submission) error {
 		return err
 	} else if server != nil {
 		return fault.New(fault.Conflict, "security_server_exists", newServerFailed+"Server with owner class '%s', owner code '%s' and server code '%s' already exists.",
-			in.Server.Owner().MemberClass(), in.Server.Owner().MemberCode(), in.Server.ServerCode())
+			in.Server.Owner().MemberClass(), in.Server.Owner().MemberCode(), in.Server.ServerCode()).With(in.Server.Short())
 	}
 	return nil
 }
@@ -107,10 +110,10 @@ func checkAuthCertReg(tx Tx, in *submission) error {
 func authCertificate(file []byte) (*x509.Certificate, error) {
 	parsed, err := certificate.ParseFile(file)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "management_request_invalid_auth_certificate", importFailed+"Incorrect file format. Only PEM and DER files allowed.")
+		return nil, fault.Wrap(err, fault.Invalid, "management_request_invalid_auth_certificate", importFailed+wrongFormat).With(wrongFormat)
 	}
 	if !certificate.IsAuthentication(parsed) {
-		return nil, fault.New(fault.Invalid, "management_request_invalid_auth_certificate", importFailed+"This certificate cannot be used for authentication.")
+		return nil, fault.New(fault.Invalid, "management_request_invalid_auth_certificate", importFailed+notForAuthentication).With(notForAuthentication)
 	}
 	return parsed, nil
 }
@@ -126,7 +129,8 @@ func verifyIssued(tx Tx, instance string, c *x509.Certificate) error {
 		return err
 	}
 	if err := approved.VerifyIssued(c, tx.Now()); err != nil {
-		return fault.Wrap(err, fault.Invalid, "management_request_invalid_auth_certificate", "%s%s", importFailed, fault.From(err).Message)
+		return fault.Wrap(err, fault.Invalid, "management_request_invalid_auth_certificate", "%s%s", importFailed, fault.From(err).Message).
+			With(fault.From(err).Message)
 	}
 	return nil
 }

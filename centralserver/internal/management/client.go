@@ -25,7 +25,8 @@ func clientReg() behaviour {
 			// The lone apostrophe at the end stands in the use cases.
 			return fault.New(fault.Conflict, "management_request_exists",
 				clientFailed+"A request for registering '%s', as a client to security server '%s' has already been submitted (%s, request ID: '%d')'",
-				in.Client, in.Server, pending.CreatedAt.UTC().Format(timeLayout), pending.ID).With(idText(pending.ID))
+				in.Client, in.Server, pending.CreatedAt.UTC().Format(timeLayout), pending.ID).
+				With(idText(pending.ID), in.Client.Short(), in.Server.Short(), pending.CreatedAt.UTC().Format(timeLayout))
 		},
 		execute: func(tx Tx, in *submission, _ int64) error {
 			if in.origin != Center || !in.Client.IsSubsystem() {
@@ -73,7 +74,8 @@ func checkClientReg(tx Tx, in *submission) error {
 		return err
 	} else if relation != nil {
 		return fault.New(fault.Conflict, "management_request_client_already_registered",
-			"%s'%s' has already been registered as a client to security server '%s'", prefix, in.Client, in.Server)
+			"%s'%s' has already been registered as a client to security server '%s'", prefix, in.Client, in.Server).
+			With(in.Client.Short(), in.Server.Short())
 	}
 	known, err := tx.Client(in.Client)
 	if err == nil && known != nil {
