@@ -69,6 +69,9 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 		KeyAlgorithm: c.GlobalConfiguration.KeyAlgorithm, TimeStampingInterval: c.GlobalConfiguration.TimeStampingInterval, RegistrationPort: c.RegistrationPort,
 		ManagementCertificate: doorKey.Certificate, Now: h.Now, Rand: h.Rand, Log: h.Log,
 	}, rows.Configuration())
+	if err := configuration.Resume(ctx); err != nil {
+		h.Log.Info("nothing published to go on from", zap.Error(err))
+	}
 	if err := openToken(ctx, h, c, configuration); err != nil {
 		return err
 	}

@@ -51,14 +51,19 @@ func eachBench(t *testing.T, fn func(t *testing.T, b *bench)) {
 		b.door = &httptest.Server{Listener: listener, Config: &http.Server{Handler: intake.Publication(b.public, []byte("<wsdl/>"))}}
 		b.door.Start()
 		t.Cleanup(b.door.Close)
-		rows := store.New(db)
-		b.registry = registry.New(rows.Registry())
-		b.service = confgen.New(confgen.Config{
-			PublicDirectory: b.public, PublicPort: listener.Addr().(*net.TCPAddr).Port, Interval: time.Minute, Poll: 10 * time.Millisecond,
-			KeyAlgorithm: token.P256, TimeStampingInterval: time.Minute, RegistrationPort: 4001, ManagementCertificate: func() []byte { return []byte("certificate") }, Now: func() time.Time { return b.now }, Rand: rand.Reader, Log: zap.NewNop(),
-		}, rows.Configuration())
+		b.registry = registry.New(store.New(db).Registry())
+		b.restart()
 		fn(t, b)
 	})
+}
+
+// restart makes the service anew, as a process that starts again does.
+func (b *bench) restart() {
+	b.service = confgen.New(confgen.Config{
+		PublicDirectory: b.public, PublicPort: b.door.Listener.Addr().(*net.TCPAddr).Port, Interval: time.Minute, Poll: 10 * time.Millisecond,
+		KeyAlgorithm: token.P256, TimeStampingInterval: time.Minute, RegistrationPort: 4001,
+		ManagementCertificate: func() []byte { return []byte("certificate") }, Now: func() time.Time { return b.now }, Rand: rand.Reader, Log: zap.NewNop(),
+	}, store.New(b.db).Configuration())
 }
 
 // do runs an operation as httpapi does: with an audit scope of its own.
@@ -156,6 +161,33 @@ func TestUnchangedRegistryCostsNoNewParts(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, b.service.Generate(t.Context()))
 		require.Len(t, b.parts(), 15, "the shared parameters of each version are new, the private ones stay")
+	})
+}
+
+// A restarted server believes what it published, until that expires, and goes on from it.
+func TestResume(t *testing.T) {
+	eachBench(t, func(t *testing.T, b *bench) {
+		b.prepare()
+		require.Error(t, b.service.Resume(t.Context()), "nothing has been published")
+		require.NoError(t, b.service.Generate(t.Context()))
+		first := b.parts()
+
+		b.restart()
+		require.Nil(t, b.service.Snapshot())
+		require.NoError(t, b.service.Resume(t.Context()))
+		require.Equal(t, b.id("TEST:GOV:1:management"), b.service.Snapshot().Private().ManagementService.Provider)
+		require.NoError(t, b.service.Login(b.do("Log in to token"), pin))
+		b.now = b.now.Add(time.Minute)
+		require.NoError(t, b.service.Generate(t.Context()))
+		require.Equal(t, first, b.parts(), "unchanged parts keep their places")
+
+		b.now = b.now.Add(time.Hour)
+		b.restart()
+		require.Equal(t, "global_conf_outdated", fault.CodeOf(b.service.Resume(t.Context())))
+		b.now = b.now.Add(-time.Hour)
+		require.NoError(t, os.WriteFile(first[0], []byte("something else"), 0o600))
+		require.ErrorContains(t, b.service.Resume(t.Context()), "is not what was published")
+		require.Nil(t, b.service.Snapshot())
 	})
 }
 
