@@ -9,7 +9,7 @@ import (
 )
 
 // ownerChange gives a security server to another member. It is a registration, but never one of a pair: the new owner's signature is the
-// other side's word (docs/decisions/0009).
+// other side's word (docs/decisions/0010).
 func ownerChange() behaviour {
 	b := behaviour{
 		check:     checkOwnerChange,
