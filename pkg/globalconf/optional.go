@@ -63,3 +63,12 @@ func (o *optionalParts) read(contentIdentifier string, data []byte) error {
 	}
 	return nil
 }
+
+// ValidateOptional reads an optional part as security servers will. The fault is malformed_optional_parts_conf, for an unknown identifier too.
+func ValidateOptional(contentIdentifier string, data []byte) error {
+	if !isOptional(contentIdentifier) {
+		return fault.New(fault.Invalid, "malformed_optional_parts_conf", "Unknown optional part %s", contentIdentifier)
+	}
+	o := defaultOptionalParts()
+	return o.read(contentIdentifier, data)
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/ristmik/ristmik/centralserver/internal/api/gen"
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
@@ -33,12 +32,15 @@ func (a *API) initializationStatus(ctx context.Context) (gen.InitializationStatu
 }
 
 // GetAlerts says what an administrator should look at.
-func (a *API) GetAlerts(context.Context, gen.GetAlertsRequestObject) (gen.GetAlertsResponseObject, error) {
-	alerts := gen.GetAlerts200JSONResponse{}
-	if since := a.Configuration.Status().FailingSince; !since.IsZero() {
-		alerts = append(alerts, gen.AlertInfo{ErrorCode: "global_configuration_generation_failing", Metadata: &[]string{since.UTC().Format(time.RFC3339)}})
+func (a *API) GetAlerts(ctx context.Context, _ gen.GetAlertsRequestObject) (gen.GetAlertsResponseObject, error) {
+	alerts, err := a.Configuration.Alerts(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return alerts, nil
+	return gen.GetAlerts200JSONResponse(each(alerts, func(alert confgen.Alert) gen.AlertInfo {
+		metadata := each(alert.Metadata, func(s string) string { return s })
+		return gen.AlertInfo{ErrorCode: alert.Code, Metadata: &metadata}
+	})), nil
 }
 
 // GetSystemStatus gives the state of the server.

@@ -19,7 +19,7 @@ var letters = map[auth.Role]string{officer: "R", security: "S", admin: "A", serv
 
 // matrix says who may call which operation, as X-Road 7 has it, in words and not by way of the permissions.
 var matrix = map[string]string{
-	"RSAM": `getInitializationStatus getAlerts getSystemStatus getSystemVersion`,
+	"RSAM": `getInitializationStatus getAlerts getSystemStatus getSystemVersion getHighAvailabilityClusterStatus`,
 	"RS":   `findClients getMemberClasses`,
 	"R": `addMember getMember updateMemberName deleteMember getSubsystems getOwnedServers getUsedServers getMemberGlobalGroups unregisterMember
 		addSubsystem updateSubsystemName deleteSubsystem unregisterSubsystem
@@ -33,7 +33,8 @@ var matrix = map[string]string{
 		getManagementServicesConfiguration updateManagementServicesConfiguration registerServiceProvider updateCentralServerAddress
 		getCertificate downloadCertificate generateKeyAndCertificate generateCertificateRequest uploadCertificate
 		addKey deleteKey activateKey downloadAnchor reCreateAnchor uploadTrustedAnchor previewTrustedAnchor deleteTrustedAnchor`,
-	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl getTrustedAnchors downloadTrustedAnchor`,
+	"SA": `initCentralServer getTokens loginToken logoutToken getAnchor getDownloadUrl getTrustedAnchors downloadTrustedAnchor
+		getConfigurationParts uploadConfigurationParts downloadConfigurationParts`,
 	"A": `addCertificationService updateCertificationService deleteCertificationService addCertificationServiceIntermediateCa
 		addCertificationServiceOcspResponder addIntermediateCaOcspResponder deleteOcspResponder updateOcspResponder
 		deleteIntermediateCa deleteIntermediateCaOcspResponder updateTimestampingService
@@ -59,7 +60,7 @@ func TestEveryOperationAsksForItsPermissions(t *testing.T) {
 		}
 	}
 	example := strings.NewReplacer("{configuration_type}", "INTERNAL", "{management_request_id}", "999999", "{certification_service_id}", "999999",
-		"{intermediate_ca_id}", "999999", "{ocsp_responder_id}", "999999", "{timestamping_service_id}", "999999", "{certificate_id}", "999999", "{version}", "0")
+		"{intermediate_ca_id}", "999999", "{ocsp_responder_id}", "999999", "{timestamping_service_id}", "999999", "{certificate_id}", "999999", "{version}", "0", "{content_identifier}", "MONITORING")
 	eachDoor(t, func(t *testing.T, d *door) {
 		listed := map[string]bool{}
 		for path, item := range file.Paths.Map() {

@@ -123,6 +123,8 @@ type Tx interface {
 	Now() time.Time
 	registry.Parameters
 	Federation
+	OptionalParts
+	Publications() ([]Publication, error) // of all central servers that have an address, by name
 	EnsureGroup(code, description string) error
 	Token() ([]byte, error) // the sealed software token, nil before initialization
 	SaveToken(sealed []byte) error
@@ -143,6 +145,7 @@ type Tx interface {
 type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
+	Report(ctx context.Context, p Publication) error // changes nothing that the configuration shows
 }
 
 // Node is one of the central servers on this database, as a source of configuration.

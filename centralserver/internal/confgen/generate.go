@@ -73,6 +73,7 @@ func (s *Service) Generate(ctx context.Context) error {
 	s.generating.Lock()
 	defer s.generating.Unlock()
 	now := s.config.Now()
+	defer s.report(ctx)
 	err := s.generate(ctx, now)
 	status := s.Status()
 	if err == nil {
@@ -101,7 +102,7 @@ func (s *Service) generate(ctx context.Context, now time.Time) error {
 	next := published{generation: c.generation, parts: map[string]publishedPart{}}
 	var files []file
 	for version := globalconf.MinVersion; version <= globalconf.MaxVersion; version++ {
-		made, err := s.version(version, stamp, expire, private, shared, c.keys, &next)
+		made, err := s.version(version, stamp, expire, private, shared, c, &next)
 		if err != nil {
 			return fmt.Errorf("version %d: %w", version, err)
 		}
@@ -124,6 +125,7 @@ type contents struct {
 	generation int64
 	parameters parameters
 	federated  []globalconf.Anchor
+	optional   []OptionalPart
 	shared     *globalconf.SharedParameters
 	keys       map[SourceType][]SigningKey
 	nodes      map[SourceType][]Node
@@ -147,6 +149,9 @@ func (s *Service) read(ctx context.Context) (*contents, error) {
 			return err
 		}
 		if c.federated, err = federated(tx); err != nil {
+			return err
+		}
+		if c.optional, err = tx.OptionalParts(); err != nil {
 			return err
 		}
 		c.shared, err = tx.Shared()
@@ -211,7 +216,7 @@ type file struct {
 }
 
 func (s *Service) version(version int, stamp string, expire time.Time, private *globalconf.PrivateParameters, shared *globalconf.SharedParameters,
-	keys map[SourceType][]SigningKey, next *published) ([]file, error) {
+	c *contents, next *published) ([]file, error) {
 	privateXML, err := globalconf.EncodePrivate(version, private)
 	if err != nil {
 		return nil, err
@@ -230,8 +235,14 @@ func (s *Service) version(version int, stamp string, expire time.Time, private *
 	privatePart := s.part(version, stamp, "PRIVATE-PARAMETERS", "private-params.xml", private.InstanceIdentifier, privateXML, next)
 	sharedPart := s.part(version, stamp, "SHARED-PARAMETERS", "shared-params.xml", private.InstanceIdentifier, sharedXML, next)
 	files := []file{{privatePart.Location, privateXML}, {sharedPart.Location, sharedXML}}
-	for source, parts := range map[SourceType][]globalconf.Part{Internal: {privatePart, sharedPart}, External: {sharedPart}} {
-		key := activeKey(keys[source])
+	internal := []globalconf.Part{privatePart, sharedPart}
+	for _, uploaded := range c.optional {
+		part := s.part(version, stamp, uploaded.Identifier, uploadedFile(uploaded.Identifier), private.InstanceIdentifier, uploaded.Data, next)
+		files = append(files, file{part.Location, uploaded.Data})
+		internal = append(internal, part)
+	}
+	for source, parts := range map[SourceType][]globalconf.Part{Internal: internal, External: {sharedPart}} {
+		key := activeKey(c.keys[source])
 		signer, err := s.signer(*key)
 		if err != nil {
 			return nil, err

@@ -9,7 +9,7 @@ import (
 
 // Configuration is the port of package confgen.
 func (s *Store) Configuration() confgen.Store {
-	return port[confgen.Tx]{s, func(t *Tx) confgen.Tx { return t }}
+	return configurationPort{port[confgen.Tx]{s, func(t *Tx) confgen.Tx { return t }}}
 }
 
 // Token gives the sealed software token, nil before initialization.

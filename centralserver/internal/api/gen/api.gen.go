@@ -94,6 +94,30 @@ func (e CsrFormat) Valid() bool {
 	}
 }
 
+// Defines values for HighAvailabilityClusterNodeStatus.
+const (
+	HighAvailabilityClusterNodeStatusERROR   HighAvailabilityClusterNodeStatus = "ERROR"
+	HighAvailabilityClusterNodeStatusOK      HighAvailabilityClusterNodeStatus = "OK"
+	HighAvailabilityClusterNodeStatusUNKNOWN HighAvailabilityClusterNodeStatus = "UNKNOWN"
+	HighAvailabilityClusterNodeStatusWARN    HighAvailabilityClusterNodeStatus = "WARN"
+)
+
+// Valid indicates whether the value is a known member of the HighAvailabilityClusterNodeStatus enum.
+func (e HighAvailabilityClusterNodeStatus) Valid() bool {
+	switch e {
+	case HighAvailabilityClusterNodeStatusERROR:
+		return true
+	case HighAvailabilityClusterNodeStatusOK:
+		return true
+	case HighAvailabilityClusterNodeStatusUNKNOWN:
+		return true
+	case HighAvailabilityClusterNodeStatusWARN:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyAlgorithm.
 const (
 	KeyAlgorithmEC  KeyAlgorithm = "EC"
@@ -584,6 +608,25 @@ type ConfigurationAnchorContainer struct {
 	Anchor *ConfigurationAnchor `json:"anchor,omitempty"`
 }
 
+// ConfigurationPart defines model for ConfigurationPart.
+type ConfigurationPart struct {
+	ContentIdentifier string `json:"content_identifier"`
+	FileName          string `json:"file_name"`
+
+	// FileUpdatedAt absent while there is no such part
+	FileUpdatedAt *time.Time `json:"file_updated_at,omitempty"`
+	Optional      bool       `json:"optional"`
+
+	// Version of the configuration; 0 is all
+	Version *int `json:"version,omitempty"`
+}
+
+// ConfigurationPartUpload defines model for ConfigurationPartUpload.
+type ConfigurationPartUpload struct {
+	ContentIdentifier string             `json:"content_identifier"`
+	File              openapi_types.File `json:"file"`
+}
+
 // ConfigurationSigningKey defines model for ConfigurationSigningKey.
 type ConfigurationSigningKey struct {
 	Active          bool                `json:"active"`
@@ -680,6 +723,26 @@ type GroupMembersFilterModel struct {
 	Instances     *[]string `json:"instances,omitempty"`
 	MemberClasses *[]string `json:"member_classes,omitempty"`
 	Subsystems    *[]string `json:"subsystems,omitempty"`
+}
+
+// HighAvailabilityClusterNode defines model for HighAvailabilityClusterNode.
+type HighAvailabilityClusterNode struct {
+	// ConfigurationGenerated the latest that succeeded
+	ConfigurationGenerated *time.Time                         `json:"configuration_generated,omitempty"`
+	NodeAddress            *string                            `json:"node_address,omitempty"`
+	NodeName               *string                            `json:"node_name,omitempty"`
+	Status                 *HighAvailabilityClusterNodeStatus `json:"status,omitempty"`
+}
+
+// HighAvailabilityClusterNodeStatus defines model for HighAvailabilityClusterNode.Status.
+type HighAvailabilityClusterNodeStatus string
+
+// HighAvailabilityClusterStatus defines model for HighAvailabilityClusterStatus.
+type HighAvailabilityClusterStatus struct {
+	AllNodesOk     *bool                          `json:"all_nodes_ok,omitempty"`
+	IsHaConfigured *bool                          `json:"is_ha_configured,omitempty"`
+	NodeName       *string                        `json:"node_name,omitempty"`
+	Nodes          *[]HighAvailabilityClusterNode `json:"nodes,omitempty"`
 }
 
 // HighAvailabilityStatus defines model for HighAvailabilityStatus.
@@ -1197,6 +1260,9 @@ type AddCertificationServiceIntermediateCaMultipartRequestBody = CertificateFile
 
 // AddCertificationServiceOcspResponderMultipartRequestBody defines body for AddCertificationServiceOcspResponder for multipart/form-data ContentType.
 type AddCertificationServiceOcspResponderMultipartRequestBody = ServiceFile
+
+// UploadConfigurationPartsMultipartRequestBody defines body for UploadConfigurationParts for multipart/form-data ContentType.
+type UploadConfigurationPartsMultipartRequestBody = ConfigurationPartUpload
 
 // AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
 type AddKeyJSONRequestBody = ConfigurationSigningKeyAdd
@@ -1745,6 +1811,15 @@ type ServerInterface interface {
 	// ReCreateAnchor make the anchor of a source anew
 	// (PUT /configuration-sources/{configuration_type}/anchor/re-create)
 	ReCreateAnchor(ctx echo.Context, configurationType ConfigurationType) error
+	// GetConfigurationParts the parts of the configuration of a source
+	// (GET /configuration-sources/{configuration_type}/configuration-parts)
+	GetConfigurationParts(ctx echo.Context, configurationType ConfigurationType) error
+	// UploadConfigurationParts publish an optional part of the configuration
+	// (POST /configuration-sources/{configuration_type}/configuration-parts)
+	UploadConfigurationParts(ctx echo.Context, configurationType ConfigurationType) error
+	// DownloadConfigurationParts the file of a part of the configuration
+	// (GET /configuration-sources/{configuration_type}/configuration-parts/{content_identifier}/{version}/download)
+	DownloadConfigurationParts(ctx echo.Context, configurationType ConfigurationType, contentIdentifier string, version int) error
 	// GetDownloadUrl where the configuration of a source is published
 	// (GET /configuration-sources/{configuration_type}/download-url)
 	GetDownloadUrl(ctx echo.Context, configurationType ConfigurationType) error
@@ -1931,6 +2006,9 @@ type ServerInterface interface {
 	// UnregisterSubsystem end a subsystem's registration at a server (UC MEMBER_16)
 	// (DELETE /subsystems/{subsystem_id}/servers/{server_id})
 	UnregisterSubsystem(ctx echo.Context, subsystemId SubsystemId, serverId ServerId) error
+	// GetHighAvailabilityClusterStatus how the central servers on this database are doing
+	// (GET /system/high-availability-cluster/status)
+	GetHighAvailabilityClusterStatus(ctx echo.Context) error
 	// UpdateCentralServerAddress change the central server's address
 	// (PUT /system/server-address)
 	UpdateCentralServerAddress(ctx echo.Context) error
@@ -2279,6 +2357,70 @@ func (w *ServerInterfaceWrapper) ReCreateAnchor(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReCreateAnchor(ctx, configurationType)
+	return err
+}
+
+// GetConfigurationParts converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConfigurationParts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "configuration_type" -------------
+	var configurationType ConfigurationType
+
+	err = runtime.BindStyledParameterWithOptions("simple", "configuration_type", ctx.Param("configuration_type"), &configurationType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter configuration_type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConfigurationParts(ctx, configurationType)
+	return err
+}
+
+// UploadConfigurationParts converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadConfigurationParts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "configuration_type" -------------
+	var configurationType ConfigurationType
+
+	err = runtime.BindStyledParameterWithOptions("simple", "configuration_type", ctx.Param("configuration_type"), &configurationType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter configuration_type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadConfigurationParts(ctx, configurationType)
+	return err
+}
+
+// DownloadConfigurationParts converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadConfigurationParts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "configuration_type" -------------
+	var configurationType ConfigurationType
+
+	err = runtime.BindStyledParameterWithOptions("simple", "configuration_type", ctx.Param("configuration_type"), &configurationType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter configuration_type: %s", err))
+	}
+
+	// ------------- Path parameter "content_identifier" -------------
+	var contentIdentifier string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "content_identifier", ctx.Param("content_identifier"), &contentIdentifier, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter content_identifier: %s", err))
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadConfigurationParts(ctx, configurationType, contentIdentifier, version)
 	return err
 }
 
@@ -3283,6 +3425,15 @@ func (w *ServerInterfaceWrapper) UnregisterSubsystem(ctx echo.Context) error {
 	return err
 }
 
+// GetHighAvailabilityClusterStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHighAvailabilityClusterStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHighAvailabilityClusterStatus(ctx)
+	return err
+}
+
 // UpdateCentralServerAddress converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateCentralServerAddress(ctx echo.Context) error {
 	var err error
@@ -3603,6 +3754,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/initialization/status", wrapper.GetInitializationStatus, options.OperationMiddlewares["getInitializationStatus"]...)
 	router.GET(options.BaseURL+"/notifications/alerts", wrapper.GetAlerts, options.OperationMiddlewares["getAlerts"]...)
 	router.GET(options.BaseURL+"/system/status", wrapper.GetSystemStatus, options.OperationMiddlewares["getSystemStatus"]...)
+	router.GET(options.BaseURL+"/system/high-availability-cluster/status", wrapper.GetHighAvailabilityClusterStatus, options.OperationMiddlewares["getHighAvailabilityClusterStatus"]...)
 	router.GET(options.BaseURL+"/system/version", wrapper.GetSystemVersion, options.OperationMiddlewares["getSystemVersion"]...)
 	router.PUT(options.BaseURL+"/system/server-address", wrapper.UpdateCentralServerAddress, options.OperationMiddlewares["updateCentralServerAddress"]...)
 	router.GET(options.BaseURL+"/tokens", wrapper.GetTokens, options.OperationMiddlewares["getTokens"]...)
@@ -3614,6 +3766,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/configuration-sources/:configuration_type/anchor", wrapper.GetAnchor, options.OperationMiddlewares["getAnchor"]...)
 	router.GET(options.BaseURL+"/configuration-sources/:configuration_type/anchor/download", wrapper.DownloadAnchor, options.OperationMiddlewares["downloadAnchor"]...)
 	router.PUT(options.BaseURL+"/configuration-sources/:configuration_type/anchor/re-create", wrapper.ReCreateAnchor, options.OperationMiddlewares["reCreateAnchor"]...)
+	router.GET(options.BaseURL+"/configuration-sources/:configuration_type/configuration-parts", wrapper.GetConfigurationParts, options.OperationMiddlewares["getConfigurationParts"]...)
+	router.POST(options.BaseURL+"/configuration-sources/:configuration_type/configuration-parts", wrapper.UploadConfigurationParts, options.OperationMiddlewares["uploadConfigurationParts"]...)
+	router.GET(options.BaseURL+"/configuration-sources/:configuration_type/configuration-parts/:content_identifier/:version/download", wrapper.DownloadConfigurationParts, options.OperationMiddlewares["downloadConfigurationParts"]...)
 	router.GET(options.BaseURL+"/configuration-sources/:configuration_type/download-url", wrapper.GetDownloadUrl, options.OperationMiddlewares["getDownloadUrl"]...)
 
 }
@@ -4165,6 +4320,134 @@ type ReCreateAnchordefaultJSONResponse struct {
 }
 
 func (response ReCreateAnchordefaultJSONResponse) VisitReCreateAnchorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfigurationPartsRequestObject struct {
+	ConfigurationType ConfigurationType `json:"configuration_type"`
+}
+
+type GetConfigurationPartsResponseObject interface {
+	VisitGetConfigurationPartsResponse(w http.ResponseWriter) error
+}
+
+type GetConfigurationParts200JSONResponse []ConfigurationPart
+
+func (response GetConfigurationParts200JSONResponse) VisitGetConfigurationPartsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfigurationPartsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetConfigurationPartsdefaultJSONResponse) VisitGetConfigurationPartsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadConfigurationPartsRequestObject struct {
+	ConfigurationType ConfigurationType `json:"configuration_type"`
+	Body              *multipart.Reader
+}
+
+type UploadConfigurationPartsResponseObject interface {
+	VisitUploadConfigurationPartsResponse(w http.ResponseWriter) error
+}
+
+type UploadConfigurationParts204Response struct {
+}
+
+func (response UploadConfigurationParts204Response) VisitUploadConfigurationPartsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UploadConfigurationPartsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response UploadConfigurationPartsdefaultJSONResponse) VisitUploadConfigurationPartsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadConfigurationPartsRequestObject struct {
+	ConfigurationType ConfigurationType `json:"configuration_type"`
+	ContentIdentifier string            `json:"content_identifier"`
+	Version           int               `json:"version"`
+}
+
+type DownloadConfigurationPartsResponseObject interface {
+	VisitDownloadConfigurationPartsResponse(w http.ResponseWriter) error
+}
+
+type DownloadConfigurationParts200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type DownloadConfigurationParts200ApplicationxmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadConfigurationParts200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadConfigurationParts200ApplicationxmlResponse) VisitDownloadConfigurationPartsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadConfigurationPartsdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response DownloadConfigurationPartsdefaultJSONResponse) VisitDownloadConfigurationPartsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6547,6 +6830,44 @@ func (response UnregisterSubsystemdefaultJSONResponse) VisitUnregisterSubsystemR
 	return err
 }
 
+type GetHighAvailabilityClusterStatusRequestObject struct {
+}
+
+type GetHighAvailabilityClusterStatusResponseObject interface {
+	VisitGetHighAvailabilityClusterStatusResponse(w http.ResponseWriter) error
+}
+
+type GetHighAvailabilityClusterStatus200JSONResponse HighAvailabilityClusterStatus
+
+func (response GetHighAvailabilityClusterStatus200JSONResponse) VisitGetHighAvailabilityClusterStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHighAvailabilityClusterStatusdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GetHighAvailabilityClusterStatusdefaultJSONResponse) VisitGetHighAvailabilityClusterStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateCentralServerAddressRequestObject struct {
 	Body *UpdateCentralServerAddressJSONRequestBody
 }
@@ -7214,6 +7535,15 @@ type StrictServerInterface interface {
 	// ReCreateAnchor make the anchor of a source anew
 	// (PUT /configuration-sources/{configuration_type}/anchor/re-create)
 	ReCreateAnchor(ctx context.Context, request ReCreateAnchorRequestObject) (ReCreateAnchorResponseObject, error)
+	// GetConfigurationParts the parts of the configuration of a source
+	// (GET /configuration-sources/{configuration_type}/configuration-parts)
+	GetConfigurationParts(ctx context.Context, request GetConfigurationPartsRequestObject) (GetConfigurationPartsResponseObject, error)
+	// UploadConfigurationParts publish an optional part of the configuration
+	// (POST /configuration-sources/{configuration_type}/configuration-parts)
+	UploadConfigurationParts(ctx context.Context, request UploadConfigurationPartsRequestObject) (UploadConfigurationPartsResponseObject, error)
+	// DownloadConfigurationParts the file of a part of the configuration
+	// (GET /configuration-sources/{configuration_type}/configuration-parts/{content_identifier}/{version}/download)
+	DownloadConfigurationParts(ctx context.Context, request DownloadConfigurationPartsRequestObject) (DownloadConfigurationPartsResponseObject, error)
 	// GetDownloadUrl where the configuration of a source is published
 	// (GET /configuration-sources/{configuration_type}/download-url)
 	GetDownloadUrl(ctx context.Context, request GetDownloadUrlRequestObject) (GetDownloadUrlResponseObject, error)
@@ -7400,6 +7730,9 @@ type StrictServerInterface interface {
 	// UnregisterSubsystem end a subsystem's registration at a server (UC MEMBER_16)
 	// (DELETE /subsystems/{subsystem_id}/servers/{server_id})
 	UnregisterSubsystem(ctx context.Context, request UnregisterSubsystemRequestObject) (UnregisterSubsystemResponseObject, error)
+	// GetHighAvailabilityClusterStatus how the central servers on this database are doing
+	// (GET /system/high-availability-cluster/status)
+	GetHighAvailabilityClusterStatus(ctx context.Context, request GetHighAvailabilityClusterStatusRequestObject) (GetHighAvailabilityClusterStatusResponseObject, error)
 	// UpdateCentralServerAddress change the central server's address
 	// (PUT /system/server-address)
 	UpdateCentralServerAddress(ctx context.Context, request UpdateCentralServerAddressRequestObject) (UpdateCentralServerAddressResponseObject, error)
@@ -7843,6 +8176,89 @@ func (sh *strictHandler) ReCreateAnchor(ctx echo.Context, configurationType Conf
 		return err
 	} else if validResponse, ok := response.(ReCreateAnchorResponseObject); ok {
 		return validResponse.VisitReCreateAnchorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConfigurationParts operation middleware
+func (sh *strictHandler) GetConfigurationParts(ctx echo.Context, configurationType ConfigurationType) error {
+	var request GetConfigurationPartsRequestObject
+
+	request.ConfigurationType = configurationType
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfigurationParts(ctx.Request().Context(), request.(GetConfigurationPartsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfigurationParts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConfigurationPartsResponseObject); ok {
+		return validResponse.VisitGetConfigurationPartsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadConfigurationParts operation middleware
+func (sh *strictHandler) UploadConfigurationParts(ctx echo.Context, configurationType ConfigurationType) error {
+	var request UploadConfigurationPartsRequestObject
+
+	request.ConfigurationType = configurationType
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadConfigurationParts(ctx.Request().Context(), request.(UploadConfigurationPartsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadConfigurationParts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadConfigurationPartsResponseObject); ok {
+		return validResponse.VisitUploadConfigurationPartsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadConfigurationParts operation middleware
+func (sh *strictHandler) DownloadConfigurationParts(ctx echo.Context, configurationType ConfigurationType, contentIdentifier string, version int) error {
+	var request DownloadConfigurationPartsRequestObject
+
+	request.ConfigurationType = configurationType
+	request.ContentIdentifier = contentIdentifier
+	request.Version = version
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadConfigurationParts(ctx.Request().Context(), request.(DownloadConfigurationPartsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadConfigurationParts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadConfigurationPartsResponseObject); ok {
+		return validResponse.VisitDownloadConfigurationPartsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9771,6 +10187,29 @@ func (sh *strictHandler) UnregisterSubsystem(ctx echo.Context, subsystemId Subsy
 		return err
 	} else if validResponse, ok := response.(UnregisterSubsystemResponseObject); ok {
 		return validResponse.VisitUnregisterSubsystemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHighAvailabilityClusterStatus operation middleware
+func (sh *strictHandler) GetHighAvailabilityClusterStatus(ctx echo.Context) error {
+	var request GetHighAvailabilityClusterStatusRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHighAvailabilityClusterStatus(ctx.Request().Context(), request.(GetHighAvailabilityClusterStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHighAvailabilityClusterStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHighAvailabilityClusterStatusResponseObject); ok {
+		return validResponse.VisitGetHighAvailabilityClusterStatusResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
