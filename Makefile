@@ -57,6 +57,10 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 
+.PHONY: bench-central
+bench-central: deps ## every list of the central server in a registry ten times the largest known, on both databases (minutes)
+	$(WITH_POSTGRES) go test -v -tags scale -run Scale -timeout 30m ./centralserver/internal/store ./centralserver/internal/confgen
+
 .PHONY: tools
 tools: $(BIN)/golangci-lint $(BIN)/oapi-codegen
 $(BIN)/oapi-codegen: .tools/go.mod

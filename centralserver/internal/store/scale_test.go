@@ -45,7 +45,7 @@ func measure(t *testing.T, c database.Config) {
 	}
 	fmt.Printf("%-52s %9s %9s %9s   (filled in %s)\n", c.Driver, "p50", "p95", "max", time.Since(start).Round(time.Second))
 	for _, l := range lists(db, seed.Full()) {
-		took := l.time(t, 12)
+		took := l.time(t, 40)
 		mark := ""
 		if took[len(took)*95/100] > limit {
 			mark = "over"

@@ -105,6 +105,7 @@ CREATE TABLE server_client (
 );
 CREATE UNIQUE INDEX server_client_member ON server_client (server_id, member_id) WHERE member_id IS NOT NULL;
 CREATE UNIQUE INDEX server_client_subsystem ON server_client (server_id, subsystem_id) WHERE subsystem_id IS NOT NULL;
+CREATE INDEX server_client_by_server ON server_client (server_id);
 CREATE INDEX server_client_by_member ON server_client (member_id);
 CREATE INDEX server_client_by_subsystem ON server_client (subsystem_id);
 
@@ -233,6 +234,7 @@ CREATE TABLE request_count (
     number               INTEGER NOT NULL CHECK (number >= 0),
     PRIMARY KEY (server_identifier_id, type, origin, status)
 );
+CREATE INDEX request_count_by_kind ON request_count (status, type, origin, server_identifier_id, number);
 
 CREATE TABLE authentication_certificate (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
