@@ -68,6 +68,8 @@ type Rows interface {
 // CertificateRows are the internal TLS certificates of clients in a transaction.
 type CertificateRows interface {
 	InternalCertificates(id identifier.ClientID) ([]Certificate, error)
+	// AllInternalCertificates gives those of all clients.
+	AllInternalCertificates() (map[identifier.ClientID][]Certificate, error)
 	AddInternalCertificate(id identifier.ClientID, c Certificate) error // a duplicate is Conflict certificate_already_exists
 	DeleteInternalCertificate(id identifier.ClientID, hash string) error
 }
@@ -129,14 +131,13 @@ func (s *Service) Recover(ctx context.Context) error {
 	})
 }
 
-// List gives all clients of this server.
+// List gives all clients of this server, members before their subsystems. Do not change them: they are kept in memory.
 func (s *Service) List(ctx context.Context) ([]Client, error) {
-	var list []Client
-	err := s.config.Store.View(ctx, func(tx Tx) (err error) {
-		list, err = tx.Clients()
-		return err
-	})
-	return list, err
+	v, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.all, nil
 }
 
 // Get gives one client of this server; NotFound client_not_found.

@@ -12,39 +12,44 @@ type Exchanging struct {
 	Certificates []Certificate // internal TLS certificates
 }
 
-// view is what the proxies look up, as the database held it at a generation.
+// view is what proxies and lists look up, as the database held it at a generation.
 type view struct {
 	generation uint64
+	all        []Client
 	registered map[identifier.ClientID]Exchanging
+}
+
+// load gives the newest view; it reads the database only when somebody has changed it.
+func (s *Service) load(ctx context.Context) (*view, error) {
+	generation := s.config.Store.Generation()
+	if v := s.view.Load(); v != nil && v.generation == generation {
+		return v, nil
+	}
+	v := &view{generation: generation, registered: map[identifier.ClientID]Exchanging{}}
+	err := s.config.Store.View(ctx, func(tx Tx) (err error) {
+		if v.all, err = tx.Clients(); err != nil {
+			return err
+		}
+		certificates, err := tx.AllInternalCertificates()
+		for _, c := range v.all {
+			if c.Status == Registered {
+				v.registered[c.ID] = Exchanging{c, certificates[c.ID]}
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.view.Store(v)
+	return v, nil
 }
 
 // Registered gives a client for the proxies; false when it is unknown here or in any other state than Registered.
 func (s *Service) Registered(ctx context.Context, id identifier.ClientID) (Exchanging, bool, error) {
-	generation := s.config.Store.Generation()
-	v := s.view.Load()
-	if v == nil || v.generation != generation {
-		v = &view{generation, map[identifier.ClientID]Exchanging{}}
-		err := s.config.Store.View(ctx, func(tx Tx) error {
-			all, err := tx.Clients()
-			if err != nil {
-				return err
-			}
-			for _, c := range all {
-				if c.Status != Registered {
-					continue
-				}
-				certificates, err := tx.InternalCertificates(c.ID)
-				if err != nil {
-					return err
-				}
-				v.registered[c.ID] = Exchanging{c, certificates}
-			}
-			return nil
-		})
-		if err != nil {
-			return Exchanging{}, false, err
-		}
-		s.view.Store(v)
+	v, err := s.load(ctx)
+	if err != nil {
+		return Exchanging{}, false, err
 	}
 	c, ok := v.registered[id]
 	return c, ok, nil

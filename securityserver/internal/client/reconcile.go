@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -18,27 +19,63 @@ func (s *Service) Reconcile(ctx context.Context, snapshot *globalconf.Snapshot) 
 	if err := snapshot.Valid(s.config.Now()); err != nil {
 		return err
 	}
+	// Most configurations change nothing here, and that is found out without writing.
+	differs := false
+	err := s.config.Store.View(ctx, func(tx Tx) error {
+		l, err := read(tx)
+		if err != nil || l.server.IsZero() {
+			return err
+		}
+		differs = !snapshot.HasServer(l.server) || slices.ContainsFunc(l.clients, func(c Client) bool {
+			seen, err := l.observe(snapshot, c)
+			return err != nil || seen.changed
+		})
+		return nil
+	})
+	if err != nil || !differs {
+		return err
+	}
 	return s.config.Store.Update(ctx, func(tx Tx) error {
-		server, err := tx.ServerID()
-		if err != nil || server.IsZero() {
+		l, err := read(tx)
+		if err != nil || l.server.IsZero() {
 			return err
 		}
-		clients, err := tx.Clients()
-		if err != nil {
-			return err
-		}
-		if !snapshot.HasServer(server) {
-			if server, err = s.newOwner(tx, snapshot, server, clients); err != nil {
+		if !snapshot.HasServer(l.server) {
+			if l.server, err = s.newOwner(tx, snapshot, l.server, l.clients); err != nil {
 				return err
 			}
 		}
-		for _, c := range clients {
-			if err := s.observe(tx, snapshot, server, c); err != nil {
+		for _, c := range l.clients {
+			if err := s.apply(tx, l, snapshot, c); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// local is what this server knows when a configuration comes.
+type local struct {
+	server     identifier.SecurityServerID
+	clients    []Client
+	unresolved map[identifier.ClientID]submission.Submission
+}
+
+func read(tx Tx) (l local, err error) {
+	if l.server, err = tx.ServerID(); err != nil || l.server.IsZero() {
+		return l, err
+	}
+	if l.clients, err = tx.Clients(); err != nil {
+		return l, err
+	}
+	all, err := tx.UnresolvedSubmissions()
+	l.unresolved = map[identifier.ClientID]submission.Submission{}
+	for _, one := range all {
+		if one.CertificateHash == "" {
+			l.unresolved[one.Client] = one
+		}
+	}
+	return l, err
 }
 
 // newOwner looks for a local member under which the configuration knows this server's authentication certificate.
@@ -65,41 +102,63 @@ func (s *Service) newOwner(tx Tx, snapshot *globalconf.Snapshot, server identifi
 	return server, nil
 }
 
-// observe applies what the configuration shows of one client. A request whose outcome was unknown counts as taken when the configuration
-// shows what it asked for.
-func (s *Service) observe(tx Tx, snapshot *globalconf.Snapshot, server identifier.SecurityServerID, c Client) error {
+// observed is a client after a configuration, and the request that it resolves.
+type observed struct {
+	client   Client
+	resolved submission.Submission // ID 0 for none
+	left     bool                  // the configuration lists a client that left
+	changed  bool                  // something is to be written
+}
+
+// observe says what the configuration shows of one client. A request whose outcome was unknown counts as taken when the configuration shows what
+// it asked for.
+func (l local) observe(snapshot *globalconf.Snapshot, c Client) (observed, error) {
 	event := NotListed
-	if snapshot.Lists(server, c.ID) {
+	if snapshot.Lists(l.server, c.ID) {
 		event = Listed
 	}
-	before := c.Status
-	last, found, err := tx.LastSubmission(c.ID, "")
-	if err != nil {
-		return err
-	}
-	if taken, ok := proves[evidence{last.Kind, before, event}]; ok && found && last.Unresolved() {
-		if c.Status, err = c.Status.Next(taken); err != nil {
-			return err
+	seen := observed{client: c}
+	var err error
+	last, found := l.unresolved[c.ID]
+	if taken, ok := proves[evidence{last.Kind, c.Status, event}]; ok && found {
+		if seen.client.Status, err = c.Status.Next(taken); err != nil {
+			return seen, err
 		}
 		if last.Outcome == submission.Unknown {
 			last.Outcome, last.Reason = submission.Sent, "shown by the global configuration"
-			if err := tx.FinishSubmission(last); err != nil {
-				return err
-			}
+			seen.resolved = last
 		}
 	}
-	if c.Status, err = c.Status.Next(event); err != nil {
+	if seen.client.Status, err = seen.client.Status.Next(event); err != nil {
+		return seen, err
+	}
+	now := seen.client.Status
+	seen.left = event == Listed && (now == DeletionInProgress || now == Disabled || now == DisablingInProgress)
+	if known, ok := snapshot.SubsystemName(c.ID); ok && c.PendingName != "" && seen.client.settled(known, c.Status) {
+		seen.client.PendingName, seen.client.Submitted, seen.client.Replaced = "", false, ""
+	}
+	seen.changed = seen.client != c || seen.resolved.ID != 0
+	return seen, nil
+}
+
+// apply writes what was observed.
+func (s *Service) apply(tx Tx, l local, snapshot *globalconf.Snapshot, c Client) error {
+	seen, err := l.observe(snapshot, c)
+	if err != nil {
 		return err
 	}
-	if event == Listed && (c.Status == DeletionInProgress || c.Status == Disabled || c.Status == DisablingInProgress) {
+	if seen.left {
 		s.config.Log.Debug("the global configuration lists a client that left", zap.Stringer("client", c.ID), zap.Stringer("status", c.Status))
 	}
-	if known, ok := snapshot.SubsystemName(c.ID); ok && c.PendingName != "" && c.settled(known, before) {
-		c.PendingName, c.Submitted, c.Replaced = "", false, ""
-	} else if c.Status == before {
+	if seen.resolved.ID != 0 {
+		if err := tx.FinishSubmission(seen.resolved); err != nil {
+			return err
+		}
+	}
+	if seen.client == c {
 		return nil
 	}
-	return tx.SaveClient(c)
+	return tx.SaveClient(seen.client)
 }
 
 type evidence struct {

@@ -167,6 +167,26 @@ func (tx Tx) InternalCertificates(id identifier.ClientID) ([]client.Certificate,
 	return list, nil
 }
 
+// AllInternalCertificates gives those of all clients, each client's oldest first.
+func (tx Tx) AllInternalCertificates() (map[identifier.ClientID][]client.Certificate, error) {
+	var rows []struct {
+		Client clientRow `gorm:"embedded"`
+		Hash   string
+		DER    []byte `gorm:"column:der"`
+	}
+	err := tx.DB().Table("internal_certificate AS i").Select("client.*, i.hash, i.certificate AS der").Joins("JOIN client ON client.id = i.client_id").
+		Order("i.id").Scan(&rows).Error
+	found := map[identifier.ClientID][]client.Certificate{}
+	for _, r := range rows {
+		id, convertErr := r.Client.identifier()
+		if convertErr != nil {
+			return nil, convertErr
+		}
+		found[id] = append(found[id], client.Certificate{Hash: r.Hash, DER: r.DER})
+	}
+	return found, err
+}
+
 // AddInternalCertificate saves one; a duplicate is Conflict certificate_already_exists.
 func (tx Tx) AddInternalCertificate(id identifier.ClientID, c client.Certificate) error {
 	owner, err := tx.clientRow(id)

@@ -83,6 +83,23 @@ func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string) 
 	return s, true, err
 }
 
+// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate.
+func (tx Tx) UnresolvedSubmissions() ([]submission.Submission, error) {
+	var rows []submissionRow
+	// The outcomes stand in the statement because an index covers only them.
+	err := tx.DB().Raw(`SELECT * FROM request_submission AS s WHERE outcome IN ('', 'unknown') AND NOT EXISTS (SELECT 1 FROM request_submission AS newer
+		WHERE newer.client = s.client AND newer.certificate_hash = s.certificate_hash AND newer.id > s.id) ORDER BY id`).Scan(&rows).Error
+	list := make([]submission.Submission, 0, len(rows))
+	for _, r := range rows {
+		s, convertErr := r.toSubmission()
+		if convertErr != nil {
+			return nil, convertErr
+		}
+		list = append(list, s)
+	}
+	return list, err
+}
+
 // AbandonOpenSubmissions turns open intents into unknown ones: those of this server, and those of others that are older than any sending lasts.
 // Another server on the same database may be sending the rest at this moment.
 func (tx Tx) AbandonOpenSubmissions(reason string) (int, error) {

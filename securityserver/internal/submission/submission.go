@@ -55,6 +55,9 @@ type Tx interface {
 	FinishSubmission(Submission) error
 	// LastSubmission is the newest one for this client or certificate; ok is false when there is none.
 	LastSubmission(client identifier.ClientID, certificateHash string) (s Submission, ok bool, err error)
+	// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate: what a new configuration may
+	// resolve.
+	UnresolvedSubmissions() ([]Submission, error)
 	// AbandonOpenSubmissions turns the open intents that this server left behind, and those of anybody that are older than Longest, into unknown
 	// ones and counts them.
 	AbandonOpenSubmissions(reason string) (int, error)

@@ -31,7 +31,11 @@ CREATE TABLE internal_tls (
 -- Which server sends the request.
 ALTER TABLE request_submission ADD COLUMN node TEXT NOT NULL DEFAULT '';
 
+-- Few of many: every new configuration asks for them.
+CREATE INDEX request_submission_unresolved ON request_submission (id) WHERE outcome IN ('', 'unknown');
+
 -- +goose Down
+DROP INDEX request_submission_unresolved;
 ALTER TABLE request_submission DROP COLUMN node;
 DROP TABLE internal_tls;
 DROP TABLE cluster_lease;
