@@ -6,7 +6,6 @@ package api
 
 import (
 	"context"
-	"crypto/x509"
 	"io"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/diagnosis"
+	"github.com/ristmik/ristmik/securityserver/internal/internaltls"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
 	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
 	"github.com/ristmik/ristmik/securityserver/internal/ownserver"
@@ -48,7 +48,7 @@ type Config struct {
 	Authority func(url string) (messagelog.Asked, bool) // how the last question to a time-stamping authority went
 	// Registration connects to the central server's registration service.
 	Registration func(ctx context.Context) error
-	Certificate  *x509.Certificate // the server's internal TLS certificate
+	TLS          *internaltls.Service // the server's internal TLS key and certificate
 	Version      string
 	Now          func() time.Time
 }

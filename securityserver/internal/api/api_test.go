@@ -3,6 +3,8 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/ristmik/ristmik/pkg/auth"
 	"github.com/ristmik/ristmik/pkg/certificate"
+	"github.com/ristmik/ristmik/pkg/daemon"
 	"github.com/ristmik/ristmik/pkg/database/authdb"
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/httpapi"
@@ -24,6 +27,7 @@ import (
 	"github.com/ristmik/ristmik/schema"
 	"github.com/ristmik/ristmik/securityserver/internal/api"
 	"github.com/ristmik/ristmik/securityserver/internal/diagnosis"
+	"github.com/ristmik/ristmik/securityserver/internal/internaltls"
 	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
 	"github.com/ristmik/ristmik/securityserver/internal/worldtest"
 )
@@ -51,7 +55,7 @@ func open(t *testing.T, w *worldtest.World) *door {
 		ServerPort: 1, OCSPPort: 1, PeerServerPort: 1, Now: w.Now})
 	api.Register(api.Config{Diagnosis: examine, Authority: authority, Registration: unreachable,
 		Clients: w.Clients, Keys: w.Keys, Services: w.Services, Setup: w.Setup, Self: w.Self, Conf: w.Conf,
-		Download: func() api.Download { return api.Download{Last: w.Now(), Next: w.Now()} }, Certificate: w.CA.Certificate(), Version: "1", Now: w.Now})(shell)
+		Download: func() api.Download { return api.Download{Last: w.Now(), Next: w.Now()} }, TLS: keyPair(t, w), Version: "1", Now: w.Now})(shell)
 	d.server = httptest.NewTLSServer(shell)
 	t.Cleanup(d.server.Close)
 	admin := &auth.Principal{Name: "test", Roles: []auth.Role{auth.SystemAdministrator}}
@@ -67,6 +71,16 @@ func open(t *testing.T, w *worldtest.World) *door {
 		require.NoError(t, err)
 	}
 	return d
+}
+
+// keyPair is the internal TLS key of a new server.
+func keyPair(t *testing.T, w *worldtest.World) *internaltls.Service {
+	t.Helper()
+	fresh := func() (*tls.Certificate, error) { return daemon.NewSelfSigned(w.Now(), daemon.P256, "127.0.0.1") }
+	first, err := fresh()
+	require.NoError(t, err)
+	require.NoError(t, w.Store.SaveInternalTLS(t.Context(), first, false))
+	return internaltls.New(internaltls.Config{Store: w.Store.TLS(), Make: fresh, Rand: rand.Reader})
 }
 
 // unreachable is the way to a central server that is not there.

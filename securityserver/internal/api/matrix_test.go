@@ -51,6 +51,8 @@ var matrix = map[string]string{
 	"deleteServiceClientAccessRights": "V", "getClientLocalGroups": "VO", "getLocalGroup": "VO", "addClientLocalGroup": "V", "updateLocalGroup": "V",
 	"deleteLocalGroup": "V", "addLocalGroupMember": "V", "deleteLocalGroupMember": "V",
 
+	"generateSystemTlsKeyAndCertificate": "SY", "generateSystemCertificateRequest": "SY", "importSystemCertificate": "SY",
+
 	"getTokens": "RSYO", "getToken": "RSYO", "getKey": "RSYO", "getPossibleActionsForKey": "RSYO", "getPossibleActionsForCsr": "RSYO",
 	"getPossibleActionsForCertificate": "RSYO", "getApprovedCertificateAuthorities": "RSYO", "updateToken": "RSY", "updateKey": "RSY",
 	"loginToken": "SY", "logoutToken": "SY", "updateTokenPin": "Y",

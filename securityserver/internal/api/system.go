@@ -1,12 +1,9 @@
 package api
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 
-	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 	"github.com/ristmik/ristmik/securityserver/internal/setup"
 )
@@ -90,37 +87,6 @@ func (a *API) DownloadAnchor(ctx context.Context, _ gen.DownloadAnchorRequestObj
 	name := "configuration_anchor_" + anchor.Instance + "_internal_" + anchor.GeneratedAt.UTC().Format("UTC_2006-01-02_15_04_05") + ".xml"
 	return gen.DownloadAnchor200ApplicationxmlResponse{Body: bytes.NewReader(anchor.File), ContentLength: int64(len(anchor.File)),
 		Headers: gen.DownloadAnchor200ResponseHeaders{ContentDisposition: attachment(name)}}, nil
-}
-
-// GetSystemCertificate shows the internal TLS certificate.
-func (a *API) GetSystemCertificate(context.Context, gen.GetSystemCertificateRequestObject) (gen.GetSystemCertificateResponseObject, error) {
-	return gen.GetSystemCertificate200JSONResponse(details(a.Certificate)), nil
-}
-
-// DownloadSystemCertificate packs the internal TLS certificate as PEM and DER.
-func (a *API) DownloadSystemCertificate(context.Context, gen.DownloadSystemCertificateRequestObject) (gen.DownloadSystemCertificateResponseObject, error) {
-	var packed bytes.Buffer
-	zipped := gzip.NewWriter(&packed)
-	archive := tar.NewWriter(zipped)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{"./cert.pem", certificate.EncodePEM(a.Certificate)}, {"./cert.cer", a.Certificate.Raw}} {
-		if err := archive.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.data)), ModTime: a.Now()}); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write(f.data); err != nil {
-			return nil, err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return nil, err
-	}
-	if err := zipped.Close(); err != nil {
-		return nil, err
-	}
-	return gen.DownloadSystemCertificate200ApplicationgzipResponse{Body: &packed, ContentLength: int64(packed.Len()),
-		Headers: gen.DownloadSystemCertificate200ResponseHeaders{ContentDisposition: attachment("certs.tar.gz")}}, nil
 }
 
 // GetServerAddress shows the address in the global configuration and the one that was asked for.

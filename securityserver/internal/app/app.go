@@ -21,6 +21,7 @@ import (
 	"github.com/ristmik/ristmik/securityserver/internal/api"
 	"github.com/ristmik/ristmik/securityserver/internal/client"
 	"github.com/ristmik/ristmik/securityserver/internal/confclient"
+	"github.com/ristmik/ristmik/securityserver/internal/internaltls"
 	"github.com/ristmik/ristmik/securityserver/internal/keys"
 	"github.com/ristmik/ristmik/securityserver/internal/management"
 	"github.com/ristmik/ristmik/securityserver/internal/messagelog"
@@ -55,7 +56,7 @@ type App struct {
 	services *service.Services
 	log      *messagelog.Log
 	sender   *management.Sender
-	internal *tls.Certificate
+	internal *internaltls.Service
 	doors    proxy.Config
 	client   *proxy.ClientProxy
 	known    followed
@@ -69,9 +70,10 @@ func New(h *host.Host, config *Config, version string) (*App, error) {
 		return nil, err
 	}
 	a.store = store.NewNode(h.DB, node)
-	if a.internal, err = a.internalTLS(context.Background()); err != nil {
+	if _, err := a.internalTLS(context.Background()); err != nil {
 		return nil, err
 	}
+	a.internal = internaltls.New(internaltls.Config{Store: a.store.TLS(), Make: a.newTLS, Rand: h.Rand})
 	if err := a.configuration(); err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func New(h *host.Host, config *Config, version string) (*App, error) {
 		Interval: a.stampInterval, Turn: a.stampTurn, HTTP: fetcher, Now: h.Now, Rand: h.Rand, Log: h.Log})
 	self := &identity{setup: a.setup, generation: a.store.Generation}
 	a.doors = proxy.Config{Server: self.current, Snapshot: a.loop.Current, Clients: proxyClients{a.clients}, Services: proxyServices{a.services},
-		Credentials: a.keys, MessageLog: a.log, InternalTLS: func() (*tls.Certificate, error) { return a.internal, nil },
+		Credentials: a.keys, MessageLog: a.log, InternalTLS: func() (*tls.Certificate, error) { return a.internal.Pair(context.Background()) },
 		ServerPort: config.PeerServerPort, OCSPPort: config.PeerOCSPPort, Now: h.Now, Rand: h.Rand, Log: h.Log}
 	a.client = proxy.NewClientProxy(a.doors)
 	a.sender = management.New(management.Config{Exchange: a.client.Exchange, Signing: a.keys.Signing, Snapshot: a.loop.Current, Now: h.Now, Rand: h.Rand})
@@ -204,6 +206,6 @@ func (a *App) parts() ([]daemon.Part, error) {
 			s := a.loop.Status()
 			return api.Download{Last: s.LastAttempt, Next: s.Next, Err: s.LastError}
 		},
-		Certificate: a.internal.Leaf, Version: a.version, Now: a.host.Now}))
+		TLS: a.internal, Version: a.version, Now: a.host.Now}))
 	return append(parts, admin), err
 }

@@ -89,7 +89,7 @@ func (a *App) internalTLS(ctx context.Context) (*tls.Certificate, error) {
 	if err != nil || stored != nil {
 		return stored, err
 	}
-	made, err := daemon.NewSelfSigned(a.host.Now(), daemon.P256, a.config.Bind)
+	made, err := a.newTLS()
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,11 @@ func (a *App) internalTLS(ctx context.Context) (*tls.Certificate, error) {
 		return nil, err
 	}
 	return a.store.InternalTLS(ctx) // another server may have been faster
+}
+
+// newTLS makes a key pair for information systems.
+func (a *App) newTLS() (*tls.Certificate, error) {
+	return daemon.NewSelfSigned(a.host.Now(), daemon.P256, a.config.Bind)
 }
 
 func exists(file string) bool {

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -141,45 +139,4 @@ func (s *Store) Lease(ctx context.Context, name string, duration time.Duration) 
 		return result.Error
 	})
 	return held && err == nil, err
-}
-
-type internalTLSRow struct {
-	ID          int64
-	PrivateKey  []byte
-	Certificate []byte
-	CreatedAt   time.Time
-}
-
-func (internalTLSRow) TableName() string { return "internal_tls" }
-
-// InternalTLS gives the key pair for information systems; nil before there is one.
-func (s *Store) InternalTLS(ctx context.Context) (*tls.Certificate, error) {
-	var row internalTLSRow
-	err := s.db.View(ctx, func(tx *database.Tx) error { return tx.DB().Where("id = 1").Take(&row).Error })
-	if database.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // there is none, and that is no error
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the internal TLS key pair: %w", err)
-	}
-	pair := &tls.Certificate{Certificate: [][]byte{row.Certificate}}
-	if pair.PrivateKey, err = x509.ParsePKCS8PrivateKey(row.PrivateKey); err == nil {
-		pair.Leaf, err = x509.ParseCertificate(row.Certificate)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the internal TLS key pair: %w", err)
-	}
-	return pair, nil
-}
-
-// SaveInternalTLS stores the key pair. With replace unset one that is there stays: two servers may make one at the same moment.
-func (s *Store) SaveInternalTLS(ctx context.Context, pair *tls.Certificate, replace bool) error {
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		return fmt.Errorf("encoding the internal TLS key: %w", err)
-	}
-	conflict := clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: !replace, UpdateAll: replace}
-	return s.db.Update(ctx, func(tx *database.Tx) error {
-		return tx.DB().Clauses(conflict).Create(&internalTLSRow{ID: 1, PrivateKey: key, Certificate: pair.Certificate[0], CreatedAt: tx.Now}).Error
-	})
 }

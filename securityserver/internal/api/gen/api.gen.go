@@ -919,6 +919,12 @@ type CsrSubjectFieldDescription struct {
 // DiagnosticStatusClass defines model for DiagnosticStatusClass.
 type DiagnosticStatusClass string
 
+// DistinguishedName defines model for DistinguishedName.
+type DistinguishedName struct {
+	// Name such as C=EE, O=Member One, CN=ss1.example.org
+	Name *string `json:"name,omitempty"`
+}
+
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
 	Generated   *bool          `json:"generated,omitempty"`
@@ -1575,6 +1581,9 @@ type AddServiceServiceClientsJSONRequestBody = ServiceClients
 // DeleteServiceServiceClientsJSONRequestBody defines body for DeleteServiceServiceClients for application/json ContentType.
 type DeleteServiceServiceClientsJSONRequestBody = ServiceClients
 
+// GenerateSystemCertificateRequestJSONRequestBody defines body for GenerateSystemCertificateRequest for application/json ContentType.
+type GenerateSystemCertificateRequestJSONRequestBody = DistinguishedName
+
 // EnableMaintenanceModeJSONRequestBody defines body for EnableMaintenanceMode for application/json ContentType.
 type EnableMaintenanceModeJSONRequestBody = MaintenanceModeMessage
 
@@ -1859,9 +1868,18 @@ type ServerInterface interface {
 	// GetSystemCertificate the server's internal TLS certificate
 	// (GET /system/certificate)
 	GetSystemCertificate(ctx echo.Context) error
+	// GenerateSystemTlsKeyAndCertificate a new internal TLS key with a self-signed certificate
+	// (POST /system/certificate)
+	GenerateSystemTlsKeyAndCertificate(ctx echo.Context) error
+	// GenerateSystemCertificateRequest a certificate signing request for the internal TLS key
+	// (POST /system/certificate/csr)
+	GenerateSystemCertificateRequest(ctx echo.Context) error
 	// DownloadSystemCertificate the server's internal TLS certificate as tar.gz of PEM and DER
 	// (GET /system/certificate/export)
 	DownloadSystemCertificate(ctx echo.Context) error
+	// ImportSystemCertificate another certificate for the internal TLS key
+	// (POST /system/certificate/import)
+	ImportSystemCertificate(ctx echo.Context) error
 	// MaintenanceMode the maintenance mode of this server
 	// (GET /system/maintenance-mode)
 	MaintenanceMode(ctx echo.Context) error
@@ -3411,12 +3429,39 @@ func (w *ServerInterfaceWrapper) GetSystemCertificate(ctx echo.Context) error {
 	return err
 }
 
+// GenerateSystemTlsKeyAndCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateSystemTlsKeyAndCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateSystemTlsKeyAndCertificate(ctx)
+	return err
+}
+
+// GenerateSystemCertificateRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateSystemCertificateRequest(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateSystemCertificateRequest(ctx)
+	return err
+}
+
 // DownloadSystemCertificate converts echo context to params.
 func (w *ServerInterfaceWrapper) DownloadSystemCertificate(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DownloadSystemCertificate(ctx)
+	return err
+}
+
+// ImportSystemCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportSystemCertificate(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportSystemCertificate(ctx)
 	return err
 }
 
@@ -3850,7 +3895,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/system/anchor/previews", wrapper.PreviewAnchor, options.OperationMiddlewares["previewAnchor"]...)
 	router.GET(options.BaseURL+"/system/anchor/download", wrapper.DownloadAnchor, options.OperationMiddlewares["downloadAnchor"]...)
 	router.GET(options.BaseURL+"/system/certificate", wrapper.GetSystemCertificate, options.OperationMiddlewares["getSystemCertificate"]...)
+	router.POST(options.BaseURL+"/system/certificate", wrapper.GenerateSystemTlsKeyAndCertificate, options.OperationMiddlewares["generateSystemTlsKeyAndCertificate"]...)
 	router.GET(options.BaseURL+"/system/certificate/export", wrapper.DownloadSystemCertificate, options.OperationMiddlewares["downloadSystemCertificate"]...)
+	router.POST(options.BaseURL+"/system/certificate/csr", wrapper.GenerateSystemCertificateRequest, options.OperationMiddlewares["generateSystemCertificateRequest"]...)
+	router.POST(options.BaseURL+"/system/certificate/import", wrapper.ImportSystemCertificate, options.OperationMiddlewares["importSystemCertificate"]...)
 	router.GET(options.BaseURL+"/system/server-address", wrapper.GetServerAddress, options.OperationMiddlewares["getServerAddress"]...)
 	router.PUT(options.BaseURL+"/system/server-address", wrapper.AddressChange, options.OperationMiddlewares["addressChange"]...)
 	router.GET(options.BaseURL+"/system/maintenance-mode", wrapper.MaintenanceMode, options.OperationMiddlewares["maintenanceMode"]...)
@@ -7170,6 +7218,91 @@ func (response GetSystemCertificatedefaultJSONResponse) VisitGetSystemCertificat
 	return err
 }
 
+type GenerateSystemTlsKeyAndCertificateRequestObject struct {
+}
+
+type GenerateSystemTlsKeyAndCertificateResponseObject interface {
+	VisitGenerateSystemTlsKeyAndCertificateResponse(w http.ResponseWriter) error
+}
+
+type GenerateSystemTlsKeyAndCertificate204Response struct {
+}
+
+func (response GenerateSystemTlsKeyAndCertificate204Response) VisitGenerateSystemTlsKeyAndCertificateResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GenerateSystemTlsKeyAndCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GenerateSystemTlsKeyAndCertificatedefaultJSONResponse) VisitGenerateSystemTlsKeyAndCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateSystemCertificateRequestRequestObject struct {
+	Body *GenerateSystemCertificateRequestJSONRequestBody
+}
+
+type GenerateSystemCertificateRequestResponseObject interface {
+	VisitGenerateSystemCertificateRequestResponse(w http.ResponseWriter) error
+}
+
+type GenerateSystemCertificateRequest201ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GenerateSystemCertificateRequest201ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GenerateSystemCertificateRequest201ResponseHeaders
+	ContentLength int64
+}
+
+func (response GenerateSystemCertificateRequest201ApplicationoctetStreamResponse) VisitGenerateSystemCertificateRequestResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(201)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GenerateSystemCertificateRequestdefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response GenerateSystemCertificateRequestdefaultJSONResponse) VisitGenerateSystemCertificateRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DownloadSystemCertificateRequestObject struct {
 }
 
@@ -7211,6 +7344,45 @@ type DownloadSystemCertificatedefaultJSONResponse struct {
 }
 
 func (response DownloadSystemCertificatedefaultJSONResponse) VisitDownloadSystemCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportSystemCertificateRequestObject struct {
+	Body io.Reader
+}
+
+type ImportSystemCertificateResponseObject interface {
+	VisitImportSystemCertificateResponse(w http.ResponseWriter) error
+}
+
+type ImportSystemCertificate200JSONResponse CertificateDetails
+
+func (response ImportSystemCertificate200JSONResponse) VisitImportSystemCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportSystemCertificatedefaultJSONResponse struct {
+	Body       ErrorInfo
+	StatusCode int
+}
+
+func (response ImportSystemCertificatedefaultJSONResponse) VisitImportSystemCertificateResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8576,9 +8748,18 @@ type StrictServerInterface interface {
 	// GetSystemCertificate the server's internal TLS certificate
 	// (GET /system/certificate)
 	GetSystemCertificate(ctx context.Context, request GetSystemCertificateRequestObject) (GetSystemCertificateResponseObject, error)
+	// GenerateSystemTlsKeyAndCertificate a new internal TLS key with a self-signed certificate
+	// (POST /system/certificate)
+	GenerateSystemTlsKeyAndCertificate(ctx context.Context, request GenerateSystemTlsKeyAndCertificateRequestObject) (GenerateSystemTlsKeyAndCertificateResponseObject, error)
+	// GenerateSystemCertificateRequest a certificate signing request for the internal TLS key
+	// (POST /system/certificate/csr)
+	GenerateSystemCertificateRequest(ctx context.Context, request GenerateSystemCertificateRequestRequestObject) (GenerateSystemCertificateRequestResponseObject, error)
 	// DownloadSystemCertificate the server's internal TLS certificate as tar.gz of PEM and DER
 	// (GET /system/certificate/export)
 	DownloadSystemCertificate(ctx context.Context, request DownloadSystemCertificateRequestObject) (DownloadSystemCertificateResponseObject, error)
+	// ImportSystemCertificate another certificate for the internal TLS key
+	// (POST /system/certificate/import)
+	ImportSystemCertificate(ctx context.Context, request ImportSystemCertificateRequestObject) (ImportSystemCertificateResponseObject, error)
 	// MaintenanceMode the maintenance mode of this server
 	// (GET /system/maintenance-mode)
 	MaintenanceMode(ctx context.Context, request MaintenanceModeRequestObject) (MaintenanceModeResponseObject, error)
@@ -11221,6 +11402,75 @@ func (sh *strictHandler) GetSystemCertificate(ctx echo.Context) error {
 	return nil
 }
 
+// GenerateSystemTlsKeyAndCertificate operation middleware
+func (sh *strictHandler) GenerateSystemTlsKeyAndCertificate(ctx echo.Context) error {
+	var request GenerateSystemTlsKeyAndCertificateRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateSystemTlsKeyAndCertificate(ctx.Request().Context(), request.(GenerateSystemTlsKeyAndCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateSystemTlsKeyAndCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GenerateSystemTlsKeyAndCertificateResponseObject); ok {
+		return validResponse.VisitGenerateSystemTlsKeyAndCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GenerateSystemCertificateRequest operation middleware
+func (sh *strictHandler) GenerateSystemCertificateRequest(ctx echo.Context) error {
+	var request GenerateSystemCertificateRequestRequestObject
+
+	var body GenerateSystemCertificateRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateSystemCertificateRequest(ctx.Request().Context(), request.(GenerateSystemCertificateRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateSystemCertificateRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GenerateSystemCertificateRequestResponseObject); ok {
+		return validResponse.VisitGenerateSystemCertificateRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DownloadSystemCertificate operation middleware
 func (sh *strictHandler) DownloadSystemCertificate(ctx echo.Context) error {
 	var request DownloadSystemCertificateRequestObject
@@ -11238,6 +11488,31 @@ func (sh *strictHandler) DownloadSystemCertificate(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(DownloadSystemCertificateResponseObject); ok {
 		return validResponse.VisitDownloadSystemCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportSystemCertificate operation middleware
+func (sh *strictHandler) ImportSystemCertificate(ctx echo.Context) error {
+	var request ImportSystemCertificateRequestObject
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportSystemCertificate(ctx.Request().Context(), request.(ImportSystemCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportSystemCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportSystemCertificateResponseObject); ok {
+		return validResponse.VisitImportSystemCertificateResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
