@@ -21,6 +21,7 @@ import (
 	"github.com/ristmik/ristmik/centralserver/internal/confgen"
 	"github.com/ristmik/ristmik/centralserver/internal/doorkey"
 	"github.com/ristmik/ristmik/centralserver/internal/management"
+	"github.com/ristmik/ristmik/centralserver/internal/store"
 	"github.com/ristmik/ristmik/centralserver/internal/store/storetest"
 	"github.com/ristmik/ristmik/pkg/auth"
 	"github.com/ristmik/ristmik/pkg/daemon"
@@ -41,6 +42,7 @@ type door struct {
 	t             *testing.T
 	server        *httptest.Server
 	keys          map[auth.Role]string
+	users         *auth.Service
 }
 
 const (
@@ -52,13 +54,18 @@ const (
 
 func eachDoor(t *testing.T, fn func(t *testing.T, d *door)) {
 	t.Helper()
+	eachDoorWith(t, management.Settings{}, fn)
+}
+
+func eachDoorWith(t *testing.T, settings management.Settings, fn func(t *testing.T, d *door)) {
+	t.Helper()
 	testkit.EachDatabaseAt(t, storetest.Start, storetest.Migrations, func(t *testing.T, db *database.DB) {
-		w := storetest.New(t, db, management.Settings{})
+		w := storetest.New(t, db, settings)
 		users := auth.New(auth.Config{Store: authdb.New(db), Policy: api.Policy(), Now: storetest.Start})
 		shell, err := httpapi.New(httpapi.Config{Spec: schema.OpenAPI("central"), Auth: users, DB: db, Now: storetest.Start, PerSecond: 100_000, PerMinute: 100_000})
 		require.NoError(t, err)
-		configuration := confgen.New(confgen.Config{PublicDirectory: t.TempDir(), PublicPort: 8000, Interval: time.Minute, KeyAlgorithm: token.P256,
-			TimeStampingInterval: time.Minute, Now: storetest.Start, Rand: rand.Reader, Log: zap.NewNop()}, w.Store.Configuration())
+		configuration := confgen.New(confgen.Config{Node: store.FirstNode, PublicDirectory: t.TempDir(), PublicPort: 8000, Interval: time.Minute, KeyAlgorithm: token.P256,
+			RegistrationPort: 4001, ManagementCertificate: func() []byte { return []byte("certificate") }, TimeStampingInterval: time.Minute, Now: storetest.Start, Rand: rand.Reader, Log: zap.NewNop()}, w.Store.Configuration())
 		first := func() (*tls.Certificate, error) {
 			return daemon.SelfSigned(storetest.Start(), t.TempDir(), "management-service", daemon.P256, "127.0.0.10")
 		}
@@ -69,7 +76,7 @@ func eachDoor(t *testing.T, fn func(t *testing.T, d *door)) {
 		require.NoError(t, err)
 		api.New(api.Config{DoorKey: keysOfDoors, Now: storetest.Start, Registry: w.Registry, Management: w.Management, Trust: w.Trust, Configuration: configuration, Version: "test", ManagementPort: 4002,
 			PublicPort: 8000, TimestampingInterval: time.Minute}).Register(shell.API())
-		d := &door{World: w, configuration: configuration, configOfDoors: configOfDoors, keysOfDoors: keysOfDoors, t: t, server: httptest.NewTLSServer(shell), keys: map[auth.Role]string{}}
+		d := &door{World: w, configuration: configuration, configOfDoors: configOfDoors, keysOfDoors: keysOfDoors, users: users, t: t, server: httptest.NewTLSServer(shell), keys: map[auth.Role]string{}}
 		t.Cleanup(d.server.Close)
 		for role := range api.Policy() {
 			d.keys[role] = makeKey(t, users, role)
