@@ -21,6 +21,10 @@ func (c *conditions) add(text string, values ...any) {
 	c.values = append(c.values, values...)
 }
 
+func (c *conditions) clone() conditions {
+	return conditions{slices.Clone(c.texts), slices.Clone(c.values)}
+}
+
 // unindexed says the same so that no index is used for it: where most rows meet a condition, the order's index is the one to walk.
 func (c *conditions) unindexed() conditions {
 	var same conditions

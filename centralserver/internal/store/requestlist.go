@@ -105,12 +105,17 @@ func (t *Tx) fewFound(s *requestScope, from, to time.Time) error {
 	if err != nil || number > few && from.IsZero() {
 		return err
 	}
-	s.source("q.server_identifier_id IN ("+s.servers+")", s.text...)
+	if number > 0 {
+		s.source("q.server_identifier_id IN ("+s.servers+")", s.text...)
+	}
 	if s.exact != 0 {
 		s.source("q.id = ?", s.exact)
 	}
 	if !from.IsZero() {
 		s.source("q.created_at >= ? AND q.created_at < ?", from, to)
+	}
+	if s.sources == nil {
+		s.source("1 = 0")
 	}
 	return nil
 }
@@ -167,7 +172,11 @@ func (t *Tx) gathered(s requestScope, p registry.Paging) (registry.Page[manageme
 		arms = append(arms, "SELECT q.id, q.created_at, q.type, q.status, q.server_identifier_id FROM management_request q"+c.where())
 		values = append(values, c.values...)
 	}
-	with := "WITH gathered AS MATERIALIZED (" + strings.Join(arms, " UNION ") + ") SELECT "
+	with := "WITH gathered AS MATERIALIZED ("
+	if len(arms) == 1 { // which may have an index in the order that is asked for
+		with = "WITH gathered AS NOT MATERIALIZED ("
+	}
+	with += strings.Join(arms, " UNION ") + ") SELECT "
 	if err := t.tx.DB().Raw(with+"COUNT(*) FROM gathered", values...).Row().Scan(&result.Total); err != nil {
 		return result, err
 	}
@@ -193,10 +202,6 @@ func (t *Tx) gathered(s requestScope, p registry.Paging) (registry.Page[manageme
 // walked reads a page through an index.
 func (t *Tx) walked(s requestScope, p registry.Paging) (registry.Page[management.Record], error) {
 	result := registry.Page[management.Record]{Paging: p, Items: []management.Record{}}
-	scope := s.narrow
-	if s.servers != "" {
-		scope.add("(q.id = ? OR q.server_identifier_id IN ("+s.servers+"))", append([]any{s.exact}, s.text...)...)
-	}
 	groups, err := t.requestGroups(s, p.Sort)
 	if err != nil {
 		return result, err
@@ -231,12 +236,15 @@ func (t *Tx) walked(s requestScope, p registry.Paging) (registry.Page[management
 		if behind := g.number - skip - take; behind < skip {
 			w = window{offset: behind, limit: take, descending: !p.Descending, turned: true}
 		}
-		c := conditions{append([]string{}, scope.texts...), append([]any{}, scope.values...)}
+		c := s.narrow.clone()
 		if g.condition != "" {
 			c.add(g.condition, g.values...)
 		}
 		if g.number > few && !strings.HasPrefix(p.Sort, "security_server") {
 			c = c.unindexed()
+		}
+		if s.servers != "" { // these are many
+			c.add("(q.id = ? OR q.server_identifier_id IN ("+s.servers+")) IS TRUE", append([]any{s.exact}, s.text...)...)
 		}
 		found, err := t.window(w, "SELECT q.id FROM management_request q"+c.where()+w.order(by)+" LIMIT ? OFFSET ?", append(c.values, w.limit, w.offset)...)
 		if err != nil {
@@ -250,7 +258,7 @@ func (t *Tx) walked(s requestScope, p registry.Paging) (registry.Page[management
 
 // requestGroups gives the groups of a sort key in ascending order, with how many of the requests in scope each holds.
 func (t *Tx) requestGroups(s requestScope, sort string) ([]requestGroup, error) {
-	numbers := conditions{append([]string{}, s.narrow.texts...), append([]any{}, s.narrow.values...)}
+	numbers := s.narrow.clone()
 	counted := "SELECT q.server_identifier_id, q.type, q.status, q.number FROM request_count q"
 	if s.servers != "" {
 		numbers.add("q.server_identifier_id IN ("+s.servers+")", s.text...)
@@ -258,7 +266,7 @@ func (t *Tx) requestGroups(s requestScope, sort string) ([]requestGroup, error) 
 	counted += numbers.where()
 	values := numbers.values
 	if s.exact != 0 { // the request that the text names, unless its server is found already
-		one := conditions{append([]string{}, s.narrow.texts...), append([]any{}, s.narrow.values...)}
+		one := s.narrow.clone()
 		one.add("q.id = ?", s.exact)
 		one.add("q.server_identifier_id NOT IN ("+s.servers+")", s.text...)
 		counted += " UNION ALL SELECT q.server_identifier_id, q.type, q.status, 1 FROM management_request q" + one.where()
