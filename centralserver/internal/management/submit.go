@@ -8,6 +8,7 @@ import (
 
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/pkg/audit"
+	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/pkg/request"
@@ -79,6 +80,16 @@ func (s *Service) submit(ctx context.Context, in submission) (done Submitted, er
 		return done, fault.New(fault.Invalid, "invalid_request", "Unknown service code '%.20s'", string(in.Type))
 	}
 	SetEvent(ctx, in.Type, in.origin)
+	if in.origin == Center { // what the events of the use cases name, also when the request is refused
+		registry.AuditServer(ctx, in.Server)
+		if b.needs.client {
+			audit.Put(ctx, "clientIdentifier", in.Client)
+		}
+		if parsed, err := certificate.ParseFile(in.AuthCertificate); b.needs.certificate && err == nil {
+			audit.Put(ctx, "certHash", audit.Hash(certificate.HashSHA256(parsed)))
+			audit.Put(ctx, "certHashAlgorithm", "SHA-256")
+		}
+	}
 	err = s.store.Update(ctx, func(tx Tx) error {
 		attempt := in // the closure may run again
 		if done, err = s.add(ctx, tx, b, &attempt); err == nil && in.DryRun {
