@@ -77,6 +77,15 @@ func Each(t *testing.T, fn func(t *testing.T, w *World)) {
 // New makes a world over a migrated database.
 func New(t *testing.T, db *database.DB) *World {
 	t.Helper()
+	w := Bare(t, db)
+	require.NoError(t, w.Setup.Upload(w.Ctx("Initialize anchor"), w.Anchor()))
+	require.NoError(t, w.Setup.Initialize(w.Ctx("Initialize server configuration"), setup.Initial{OwnerClass: "GOV", OwnerCode: "1", ServerCode: "ss1", PIN: PIN}))
+	return w
+}
+
+// Bare is New before the anchor and the initialization.
+func Bare(t *testing.T, db *database.DB) *World {
+	t.Helper()
 	w := &World{T: t, DB: db, Store: store.New(db), Conf: &Conf{}, Sender: &Sender{}, Owner: Client(t, "EE:GOV:1")}
 	var err error
 	w.Server, err = identifier.NewSecurityServer(w.Owner, "ss1")
@@ -97,11 +106,14 @@ func New(t *testing.T, db *database.DB) *World {
 	w.Self = ownserver.New(ownserver.Config{Store: w.Store.Server(), Conf: w.Conf, Sender: w.Sender, Now: w.Now, Rand: rand.Reader, Log: zap.NewNop()})
 	w.Services = service.New(service.Config{Store: w.Store.Services(), Conf: w.Conf, HTTP: http.DefaultClient, Now: w.Now})
 	w.Conf.Publish()
+	return w
+}
+
+// Anchor is the anchor file of the world's instance.
+func (w *World) Anchor() []byte {
 	anchor := globalconf.Anchor{GeneratedAt: Start, Instance: "EE", Sources: []globalconf.AnchorSource{{DownloadURL: "http://cs/internalconf",
 		Certificates: [][]byte{w.CA.Certificate().Raw}}}}
-	require.NoError(t, w.Setup.Upload(w.Ctx("Initialize anchor"), anchor.Encode()))
-	require.NoError(t, w.Setup.Initialize(w.Ctx("Initialize server configuration"), setup.Initial{OwnerClass: "GOV", OwnerCode: "1", ServerCode: "ss1", PIN: PIN}))
-	return w
+	return anchor.Encode()
 }
 
 // Now is the world's clock: the machine's, moved by Advance.
