@@ -69,3 +69,5 @@ require (
 )
 
 replace github.com/ristmik/ristmik/schema => ../schema
+
+ignore ./adminui/node_modules
