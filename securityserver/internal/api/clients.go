@@ -230,8 +230,11 @@ func (a *API) DeleteClientTlsCertificate(ctx context.Context, r gen.DeleteClient
 
 // client renders a local client.
 func (a *API) client(ctx context.Context, c client.Client) gen.Client {
-	rendered := a.identified(c.ID)
-	owner, valid := c.Owner, a.Keys.HasValidSigning(ctx, c.ID.Member())
+	return a.rendered(c, a.Keys.HasValidSigning(ctx, c.ID.Member()))
+}
+
+func (a *API) rendered(c client.Client, valid bool) gen.Client {
+	rendered, owner := a.identified(c.ID), c.Owner
 	connection, status := gen.ConnectionType(c.Connection), gen.ClientStatus(c.Status.API())
 	rendered.Owner, rendered.HasValidLocalSignCert, rendered.ConnectionType, rendered.Status = &owner, &valid, &connection, &status
 	if c.PendingName != "" {

@@ -5,28 +5,53 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ristmik/ristmik/pkg/identifier"
 	"github.com/ristmik/ristmik/securityserver/internal/api/gen"
 )
 
-// FindClients lists local clients, or with internal_search=false all members and subsystems of the instances (UC MEMBER_44, 47).
+// FindClients lists local clients, or with internal_search=false all members and subsystems of the instances (UC MEMBER_44, 47). Instances are
+// large: everything is compared before anything is rendered.
 func (a *API) FindClients(ctx context.Context, r gen.FindClientsRequestObject) (gen.FindClientsResponseObject, error) {
 	all, err := a.Clients.List(ctx)
 	if err != nil {
 		return nil, err
 	}
+	wanted, s := newSearch(r.Params), a.Conf.Current()
+	everywhere := s != nil && !orDefault(r.Params.InternalSearch, true)
 	local, list := map[identifier.ClientID]bool{}, gen.FindClients200JSONResponse{}
+	signing := map[identifier.ClientID]bool{} // members were asked about once
+	valid := func(member identifier.ClientID) bool {
+		known, ok := signing[member]
+		if !ok {
+			known = a.Keys.HasValidSigning(ctx, member)
+			signing[member] = known
+		}
+		return known
+	}
 	for _, c := range all {
-		local[c.ID] = true
-		if rendered := a.client(ctx, c); !value(r.Params.ExcludeLocal) && fits(rendered, r.Params) {
-			list = append(list, rendered)
+		if everywhere {
+			local[c.ID] = true
+		}
+		if value(r.Params.ExcludeLocal) {
+			continue
+		}
+		member, subsystem := "", c.PendingName
+		if s != nil {
+			member, _ = s.MemberName(c.ID)
+			if subsystem == "" {
+				subsystem, _ = s.SubsystemName(c.ID)
+			}
+		}
+		if wanted.fits(c.ID, member, subsystem) && wanted.signed(valid, c.ID) {
+			list = append(list, a.rendered(c, valid(c.ID.Member())))
 		}
 	}
-	if s := a.Conf.Current(); s != nil && !orDefault(r.Params.InternalSearch, true) {
+	if everywhere && !wanted.valid {
 		for info := range s.Clients() {
-			if rendered := a.identified(info.ID); !local[info.ID] && fits(rendered, r.Params) {
-				list = append(list, rendered)
+			if wanted.fits(info.ID, info.MemberName, info.SubsystemName) && !local[info.ID] {
+				list = append(list, a.identified(info.ID))
 			}
 		}
 	}
@@ -34,18 +59,64 @@ func (a *API) FindClients(ctx context.Context, r gen.FindClientsRequestObject) (
 	return list, nil
 }
 
-// fits applies the search fields: names and codes by part, the instance as a whole, all without regard to case.
-func fits(c gen.Client, p gen.FindClientsParams) bool {
-	contains := func(have string, want *string) bool {
-		return want == nil || strings.Contains(strings.ToLower(have), strings.ToLower(*want))
-	}
+// search is the search fields: names and codes by part, the instance as a whole, all without regard to case.
+type search struct {
+	name, class, code, subsystem *part
+	instance                     *string
+	members                      bool  // members are shown too
+	signing                      *bool // a valid signing certificate must be here, or must not
+	valid                        bool  // signing is asked for and true: nobody else's client has one here
+}
+
+func newSearch(p gen.FindClientsParams) search {
+	return search{name: newPart(p.Name), class: newPart(p.MemberClass), code: newPart(p.MemberCode), subsystem: newPart(p.SubsystemCode),
+		instance: p.Instance, members: orDefault(p.ShowMembers, true), signing: p.LocalValidSignCert, valid: value(p.LocalValidSignCert)}
+}
+
+func (s search) fits(id identifier.ClientID, member, subsystem string) bool {
 	switch {
-	case !orDefault(p.ShowMembers, true) && c.SubsystemCode == nil,
-		p.Instance != nil && !strings.EqualFold(*p.Instance, value(c.InstanceId)),
-		p.LocalValidSignCert != nil && *p.LocalValidSignCert != value(c.HasValidLocalSignCert),
-		!contains(value(c.MemberName), p.Name) && !contains(value(c.SubsystemName), p.Name),
-		!contains(c.MemberClass, p.MemberClass), !contains(c.MemberCode, p.MemberCode):
+	case !s.members && !id.IsSubsystem(), s.instance != nil && !strings.EqualFold(*s.instance, id.Instance()):
 		return false
 	}
-	return p.SubsystemCode == nil || contains(value(c.SubsystemCode), p.SubsystemCode)
+	return s.code.in(id.MemberCode()) && s.subsystem.in(id.SubsystemCode()) && s.class.in(id.MemberClass()) &&
+		(s.name.in(member) || s.name.in(subsystem))
+}
+
+func (s search) signed(valid func(identifier.ClientID) bool, id identifier.ClientID) bool {
+	return s.signing == nil || *s.signing == valid(id.Member())
+}
+
+// part is text to be found in another without regard to case.
+type part struct{ lower, upper string }
+
+func newPart(text *string) *part {
+	if text == nil || *text == "" {
+		return nil
+	}
+	return &part{strings.ToLower(*text), strings.ToUpper(*text)}
+}
+
+// in reports whether the part, nil for anything, stands in text. Codes and most names are ASCII, and these are compared where they stand.
+func (p *part) in(text string) bool {
+	if p == nil {
+		return true
+	}
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return strings.Contains(strings.ToLower(text), p.lower)
+		}
+	}
+	if len(p.lower) != len(p.upper) || len(p.lower) > len(text) {
+		return false // not ASCII, or too long
+	}
+	for i := 0; i+len(p.lower) <= len(text); i++ {
+		n := 0
+		for n < len(p.lower) && (text[i+n] == p.lower[n] || text[i+n] == p.upper[n]) {
+			n++
+		}
+		if n == len(p.lower) {
+			return true
+		}
+	}
+	return false
 }

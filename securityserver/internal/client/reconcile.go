@@ -20,24 +20,16 @@ func (s *Service) Reconcile(ctx context.Context, snapshot *globalconf.Snapshot) 
 		return err
 	}
 	// Most configurations change nothing here, and that is found out without writing.
-	differs := false
-	err := s.config.Store.View(ctx, func(tx Tx) error {
-		l, err := read(tx)
-		if err != nil || l.server.IsZero() {
-			return err
-		}
-		differs = !snapshot.HasServer(l.server) || slices.ContainsFunc(l.clients, func(c Client) bool {
-			seen, err := l.observe(snapshot, c)
-			return err != nil || seen.changed
-		})
-		return nil
-	})
-	if err != nil || !differs {
+	if differs, err := s.differs(ctx, snapshot); err != nil || !differs {
 		return err
 	}
 	return s.config.Store.Update(ctx, func(tx Tx) error {
-		l, err := read(tx)
-		if err != nil || l.server.IsZero() {
+		l := local{}
+		if err := l.read(tx); err != nil || l.server.IsZero() {
+			return err
+		}
+		var err error
+		if l.clients, err = tx.Clients(); err != nil {
 			return err
 		}
 		if !snapshot.HasServer(l.server) {
@@ -61,12 +53,26 @@ type local struct {
 	unresolved map[identifier.ClientID]submission.Submission
 }
 
-func read(tx Tx) (l local, err error) {
-	if l.server, err = tx.ServerID(); err != nil || l.server.IsZero() {
-		return l, err
+// differs compares in memory. It may be behind another server by a moment; the next round then sees it.
+func (s *Service) differs(ctx context.Context, snapshot *globalconf.Snapshot) (bool, error) {
+	v, err := s.load(ctx)
+	if err != nil {
+		return false, err
 	}
-	if l.clients, err = tx.Clients(); err != nil {
-		return l, err
+	l := local{clients: v.all}
+	if err := s.config.Store.View(ctx, l.read); err != nil || l.server.IsZero() {
+		return false, err
+	}
+	return !snapshot.HasServer(l.server) || slices.ContainsFunc(l.clients, func(c Client) bool {
+		seen, err := l.observe(snapshot, c)
+		return err != nil || seen.changed
+	}), nil
+}
+
+// read reads everything but the clients.
+func (l *local) read(tx Tx) (err error) {
+	if l.server, err = tx.ServerID(); err != nil || l.server.IsZero() {
+		return err
 	}
 	all, err := tx.UnresolvedSubmissions()
 	l.unresolved = map[identifier.ClientID]submission.Submission{}
@@ -75,7 +81,7 @@ func read(tx Tx) (l local, err error) {
 			l.unresolved[one.Client] = one
 		}
 	}
-	return l, err
+	return err
 }
 
 // newOwner looks for a local member under which the configuration knows this server's authentication certificate.

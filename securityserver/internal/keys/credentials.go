@@ -24,17 +24,12 @@ func (k *Keys) Signing(ctx context.Context, member identifier.ClientID) (signatu
 	}
 	member = member.Member()
 	last := error(fault.New(fault.Conflict, "unknown_member", "Could not find any certificates for member '%s'", member))
-	for _, key := range v.keys() {
-		for _, c := range key.Certificates {
-			if key.Usage != certificate.Signing || c.Member != member {
-				continue
-			}
-			credential, err := k.credential(v, trust, key, c)
-			if err == nil {
-				return credential, nil
-			}
-			last = fault.Wrap(err, fault.Conflict, "internal_error", "Member '%s' has no suitable certificates", member)
+	for _, one := range v.signing[member] {
+		credential, err := k.credential(v, trust, one.key, one.certificate)
+		if err == nil {
+			return credential, nil
 		}
+		last = fault.Wrap(err, fault.Conflict, "internal_error", "Member '%s' has no suitable certificates", member)
 	}
 	return signature.Credential{}, last
 }
@@ -123,11 +118,9 @@ func (k *Keys) HasValidSigning(ctx context.Context, member identifier.ClientID) 
 	if err != nil {
 		return false
 	}
-	for _, key := range v.keys() {
-		for _, c := range key.Certificates {
-			if key.Usage == certificate.Signing && c.Member == member.Member() && k.ocspStatus(v, c) == OCSPGood {
-				return true
-			}
+	for _, one := range v.signing[member.Member()] {
+		if k.ocspStatus(v, one.certificate) == OCSPGood {
+			return true
 		}
 	}
 	return false

@@ -179,6 +179,13 @@ type view struct {
 	responses  map[string]Response // by SHA-256
 	bySHA1     map[string]Response
 	parsed     map[string]*x509.Certificate
+	signing    map[identifier.ClientID][]signing // by member
+}
+
+// signing is a signing certificate and its key.
+type signing struct {
+	key         Key
+	certificate Certificate
 }
 
 // load gives the newest view; it reads the database only when somebody has changed it.
@@ -203,8 +210,12 @@ func (k *Keys) load(ctx context.Context) (*view, error) {
 		for _, r := range all {
 			v.responses[r.Hash], v.bySHA1[r.SHA1] = r, r
 		}
+		v.signing = map[identifier.ClientID][]signing{}
 		for _, key := range v.keys() {
 			for _, c := range key.Certificates {
+				if key.Usage == certificate.Signing {
+					v.signing[c.Member] = append(v.signing[c.Member], signing{key, c})
+				}
 				if v.parsed[c.Hash], err = c.Parsed(); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -16,6 +17,9 @@ import (
 // clients' reconciliation, which may have changed the owner. An expired configuration changes nothing.
 func (k *Keys) Reconcile(ctx context.Context, snapshot *globalconf.Snapshot) error {
 	if err := snapshot.Valid(k.config.Now()); err != nil {
+		return err
+	}
+	if differs, err := k.differs(ctx, snapshot); err != nil || !differs {
 		return err
 	}
 	changed := false
@@ -46,6 +50,34 @@ func (k *Keys) Reconcile(ctx context.Context, snapshot *globalconf.Snapshot) err
 		k.Kick()
 	}
 	return err
+}
+
+// differs reports whether a configuration may change something here. Most change nothing, and that is found out without writing.
+func (k *Keys) differs(ctx context.Context, snapshot *globalconf.Snapshot) (bool, error) {
+	v, err := k.load(ctx)
+	if err != nil || v.server.IsZero() {
+		return false, err
+	}
+	for _, key := range v.keys() {
+		for _, c := range key.Certificates {
+			if key.Usage != certificate.Authentication {
+				continue
+			}
+			event := NotListed
+			if maps(snapshot, v.server, c.DER) {
+				event = Listed
+			}
+			if next, err := c.Status.Next(event); err != nil || next != c.Status {
+				return true, err
+			}
+		}
+	}
+	var waiting []submission.Submission
+	err = k.config.Store.View(ctx, func(tx Tx) (err error) {
+		waiting, err = tx.UnresolvedSubmissions()
+		return err
+	})
+	return slices.ContainsFunc(waiting, func(s submission.Submission) bool { return s.CertificateHash != "" }), err
 }
 
 func (k *Keys) observe(tx Tx, c Certificate, listed bool) (bool, error) {
