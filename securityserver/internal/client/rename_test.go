@@ -165,6 +165,20 @@ func TestMakeOwner(t *testing.T) {
 	})
 }
 
+// TestNewNameHidesNoUnknownOutcome: a client whose disabling may have arrived is disabled when it vanishes, whatever was asked for since.
+func TestNewNameHidesNoUnknownOutcome(t *testing.T) {
+	worldtest.Each(t, func(t *testing.T, w *worldtest.World) {
+		id := add(w, "EE:GOV:2:sub")
+		put(w, id, client.Registered)
+		w.Sender.Err = unavailable
+		require.Error(t, w.Clients.Disable(w.Ctx("x"), id))
+		w.Sender.Err = nil
+		require.NoError(t, w.Clients.Rename(w.Ctx("Rename subsystem"), id, "Portal"))
+		require.NoError(t, w.Clients.Reconcile(t.Context(), w.Conf.Publish(worldtest.Listed(w.Owner, nil))))
+		require.Equal(t, "disabled", status(w, id))
+	})
+}
+
 // TestOwnerChangeReachesCertificates: the authentication certificate is compared under the new identifier in the same round.
 func TestOwnerChangeReachesCertificates(t *testing.T) {
 	worldtest.Each(t, func(t *testing.T, w *worldtest.World) {

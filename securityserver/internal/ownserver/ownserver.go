@@ -15,6 +15,7 @@ import (
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
 	"github.com/ristmik/ristmik/pkg/identifier"
+	"github.com/ristmik/ristmik/pkg/request"
 	"github.com/ristmik/ristmik/securityserver/internal/submission"
 )
 
@@ -29,6 +30,14 @@ const (
 
 // Subjects lists both.
 var Subjects = [...]Subject{Address, Maintenance}
+
+// kinds are the requests about a subject.
+func (s Subject) kinds() []request.Type {
+	if s == Address {
+		return []request.Type{request.AddressChange}
+	}
+	return []request.Type{request.MaintenanceModeEnable, request.MaintenanceModeDisable}
+}
 
 // The values of a change of the maintenance mode, as stored.
 const (
@@ -191,25 +200,44 @@ func (s *Service) Reconcile(ctx context.Context, snapshot *globalconf.Snapshot) 
 	if err := snapshot.Valid(s.config.Now()); err != nil {
 		return err
 	}
+	// Most configurations change nothing here, and that is found out without writing.
+	var settled []Subject
+	look := func(tx Tx) (err error) {
+		settled, err = s.settled(tx, snapshot)
+		return err
+	}
+	if err := s.config.Store.View(ctx, look); err != nil || len(settled) == 0 {
+		return err
+	}
 	return s.config.Store.Update(ctx, func(tx Tx) error {
-		server, err := tx.ServerID()
-		if err != nil || !snapshot.HasServer(server) {
+		if err := look(tx); err != nil {
 			return err
 		}
-		for _, subject := range Subjects {
-			pending, err := tx.PendingChange(subject)
-			if err != nil {
-				return err
-			}
-			if pending == nil || !s.over(*pending, subject.shown(snapshot, server)) {
-				continue
-			}
+		for _, subject := range settled {
 			if err := tx.DeletePendingChange(subject); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// settled are the subjects whose pending change is over.
+func (s *Service) settled(tx Tx, snapshot *globalconf.Snapshot) (list []Subject, err error) {
+	server, err := tx.ServerID()
+	if err != nil || !snapshot.HasServer(server) {
+		return nil, err
+	}
+	for _, subject := range Subjects {
+		pending, err := tx.PendingChange(subject)
+		if err != nil {
+			return nil, err
+		}
+		if pending != nil && s.over(*pending, subject.shown(snapshot, server)) {
+			list = append(list, subject)
+		}
+	}
+	return list, nil
 }
 
 // over reports that a change is pending no more: the configuration shows it, or some third value, or nobody believes in it.

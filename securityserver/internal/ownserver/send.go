@@ -113,7 +113,7 @@ func (s *Service) run(ctx context.Context, e errand) error {
 		if replaced, err = s.allowed(tx, e, server); err != nil {
 			return err
 		}
-		last, found, err := tx.LastSubmission(identifier.ClientID{}, "")
+		last, found, err := tx.LastSubmission(identifier.ClientID{}, "", e.subject.kinds()...)
 		if err != nil {
 			return err
 		}

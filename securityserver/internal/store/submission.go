@@ -69,10 +69,14 @@ func (tx Tx) FinishSubmission(s submission.Submission) error {
 	return one(tx.DB().Model(&submissionRow{}).Where("id = ?", s.ID).Updates(changed))
 }
 
-// LastSubmission is the newest intent for a client or certificate.
-func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string) (submission.Submission, bool, error) {
+// LastSubmission is the newest intent for a client or certificate, of some kinds or of any.
+func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string, kinds ...request.Type) (submission.Submission, bool, error) {
 	var row submissionRow
-	err := tx.DB().Where("client = ? AND certificate_hash = ?", encodeMember(client), certificateHash).Order("id DESC").Take(&row).Error
+	query := tx.DB().Where("client = ? AND certificate_hash = ?", encodeMember(client), certificateHash)
+	if len(kinds) > 0 {
+		query = query.Where("kind IN ?", kinds)
+	}
+	err := query.Order("id DESC").Take(&row).Error
 	if database.IsNotFound(err) {
 		return submission.Submission{}, false, nil
 	}
@@ -83,12 +87,13 @@ func (tx Tx) LastSubmission(client identifier.ClientID, certificateHash string) 
 	return s, true, err
 }
 
-// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate.
+// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate, of those that move a state.
 func (tx Tx) UnresolvedSubmissions() ([]submission.Submission, error) {
 	var rows []submissionRow
 	// The outcomes stand in the statement because an index covers only them.
-	err := tx.DB().Raw(`SELECT * FROM request_submission AS s WHERE outcome IN ('', 'unknown') AND NOT EXISTS (SELECT 1 FROM request_submission AS newer
-		WHERE newer.client = s.client AND newer.certificate_hash = s.certificate_hash AND newer.id > s.id) ORDER BY id`).Scan(&rows).Error
+	err := tx.DB().Raw(`SELECT * FROM request_submission AS s WHERE outcome IN ('', 'unknown') AND kind NOT IN ?
+		AND NOT EXISTS (SELECT 1 FROM request_submission AS newer WHERE newer.client = s.client AND newer.certificate_hash = s.certificate_hash
+		AND newer.kind NOT IN ? AND newer.id > s.id) ORDER BY id`, submission.MovingNothing, submission.MovingNothing).Scan(&rows).Error
 	list := make([]submission.Submission, 0, len(rows))
 	for _, r := range rows {
 		s, convertErr := r.toSubmission()

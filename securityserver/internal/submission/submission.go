@@ -48,15 +48,19 @@ type Submission struct {
 	Reason          string // why it failed or is unknown, for people
 }
 
+// MovingNothing are the requests about clients that move no state: a new configuration neither proves them nor do they hide the outcome of others.
+var MovingNothing = []request.Type{request.ClientRename, request.OwnerChange}
+
 // Tx is what the package needs of a transaction.
 type Tx interface {
 	// AddSubmission stores an intent and gives its ID. An open intent of the same kind for the same subject is a Conflict.
 	AddSubmission(Submission) (int64, error)
 	FinishSubmission(Submission) error
-	// LastSubmission is the newest one for this client or certificate; ok is false when there is none.
-	LastSubmission(client identifier.ClientID, certificateHash string) (s Submission, ok bool, err error)
-	// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate: what a new configuration may
-	// resolve.
+	// LastSubmission is the newest one for this client or certificate, of these kinds or, when none are given, of any; ok is false when there is
+	// none. Without client and certificate it is the newest one about the server itself.
+	LastSubmission(client identifier.ClientID, certificateHash string, kinds ...request.Type) (s Submission, ok bool, err error)
+	// UnresolvedSubmissions are those without a known outcome that are the newest for their client or certificate, MovingNothing apart: what a
+	// new configuration may resolve.
 	UnresolvedSubmissions() ([]Submission, error)
 	// AbandonOpenSubmissions turns the open intents that this server left behind, and those of anybody that are older than Longest, into unknown
 	// ones and counts them.
