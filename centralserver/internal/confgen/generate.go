@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha512"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -100,19 +99,23 @@ func (s *Service) generate(ctx context.Context, now time.Time) error {
 	expire := now.Add(c.parameters.expireInterval).UTC().Truncate(time.Second)
 	stamp := now.UTC().Format("20060102150405") + fmt.Sprintf("%09d", now.Nanosecond())
 	next := published{generation: c.generation, parts: map[string]publishedPart{}}
-	var files []file
+	var directories []file
+	var newest parsed
 	for version := globalconf.MinVersion; version <= globalconf.MaxVersion; version++ {
 		made, err := s.version(version, stamp, expire, private, shared, c, &next)
+		if err == nil {
+			err = s.writeParts(made.parts) // one version in memory at a time; nothing reads them before the directories name them
+		}
 		if err != nil {
 			return fmt.Errorf("version %d: %w", version, err)
 		}
-		files = append(files, made...)
+		directories, newest = append(directories, made.directories...), made.parsed
 	}
-	snapshot, err := ownSnapshot(files, expire)
+	snapshot, err := globalconf.NewSnapshot(newest.private, []*globalconf.SharedParameters{newest.shared}, globalconf.MaxVersion, expire)
 	if err != nil {
 		return err
 	}
-	if err := s.publish(files, next, now); err != nil {
+	if err := s.publish(directories, next, now); err != nil {
 		return err
 	}
 	s.last = next
@@ -215,8 +218,21 @@ type file struct {
 	data []byte
 }
 
+// generated is one version of both sources.
+type generated struct {
+	parts, directories []file
+	parsed
+}
+
+// parsed is the parameters as a reader sees them.
+type parsed struct {
+	private *globalconf.PrivateParameters
+	shared  *globalconf.SharedParameters // nil when the part stands already, but for the newest version
+}
+
 func (s *Service) version(version int, stamp string, expire time.Time, private *globalconf.PrivateParameters, shared *globalconf.SharedParameters,
-	c *contents, next *published) ([]file, error) {
+	c *contents, next *published) (*generated, error) {
+	var made generated
 	privateXML, err := globalconf.EncodePrivate(version, private)
 	if err != nil {
 		return nil, err
@@ -225,20 +241,22 @@ func (s *Service) version(version int, stamp string, expire time.Time, private *
 	if err != nil {
 		return nil, err
 	}
-	// What a client could not read is not published: the decoder is the one that security servers use.
-	if _, err := globalconf.DecodePrivate(version, privateXML); err != nil {
-		return nil, err
-	}
-	if _, err := globalconf.DecodeShared(version, sharedXML); err != nil {
-		return nil, err
-	}
 	privatePart := s.part(version, stamp, "PRIVATE-PARAMETERS", "private-params.xml", private.InstanceIdentifier, privateXML, next)
 	sharedPart := s.part(version, stamp, "SHARED-PARAMETERS", "shared-params.xml", private.InstanceIdentifier, sharedXML, next)
-	files := []file{{privatePart.Location, privateXML}, {sharedPart.Location, sharedXML}}
+	// What a client could not read is not published: the decoder is the one that security servers use.
+	if made.private, err = globalconf.DecodePrivate(version, privateXML); err != nil {
+		return nil, err
+	}
+	if version == globalconf.MaxVersion || sharedPart.Location != s.last.parts[versionFolder(version)+"/shared-params.xml"].location {
+		if made.shared, err = globalconf.DecodeShared(version, sharedXML); err != nil {
+			return nil, err
+		}
+	}
+	made.parts = []file{{privatePart.Location, privateXML}, {sharedPart.Location, sharedXML}}
 	internal := []globalconf.Part{privatePart, sharedPart}
 	for _, uploaded := range c.optional {
 		part := s.part(version, stamp, uploaded.Identifier, uploadedFile(uploaded.Identifier), private.InstanceIdentifier, uploaded.Data, next)
-		files = append(files, file{part.Location, uploaded.Data})
+		made.parts = append(made.parts, file{part.Location, uploaded.Data})
 		internal = append(internal, part)
 	}
 	for source, parts := range map[SourceType][]globalconf.Part{Internal: internal, External: {sharedPart}} {
@@ -252,9 +270,9 @@ func (s *Service) version(version int, stamp string, expire time.Time, private *
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{filepath.Join(versionFolder(version), source.directory()), data})
+		made.directories = append(made.directories, file{filepath.Join(versionFolder(version), source.directory()), data})
 	}
-	return files, nil
+	return &made, nil
 }
 
 // part places a part: where it already stands when its bytes are the same, in a new folder otherwise.
@@ -267,29 +285,6 @@ func (s *Service) part(version int, stamp, identifier, name, instance string, da
 	}
 	next.parts[key] = place
 	return globalconf.Part{Identifier: identifier, Instance: instance, Location: place.location, HashAlgorithm: signature.SHA512.URI, Hash: hash[:]}
-}
-
-// ownSnapshot is the configuration as a reader of the newest version sees it.
-func ownSnapshot(files []file, expire time.Time) (*globalconf.Snapshot, error) {
-	var private *globalconf.PrivateParameters
-	var shared *globalconf.SharedParameters
-	for _, f := range files {
-		var err error
-		switch {
-		case !strings.HasPrefix(f.path, "/"+versionFolder(globalconf.MaxVersion)+"/"):
-		case strings.HasSuffix(f.path, "/private-params.xml"):
-			private, err = globalconf.DecodePrivate(globalconf.MaxVersion, f.data)
-		case strings.HasSuffix(f.path, "/shared-params.xml"):
-			shared, err = globalconf.DecodeShared(globalconf.MaxVersion, f.data)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if private == nil || shared == nil {
-		return nil, errors.New("the newest version holds no parameters")
-	}
-	return globalconf.NewSnapshot(private, []*globalconf.SharedParameters{shared}, globalconf.MaxVersion, expire)
 }
 
 func activeKey(keys []SigningKey) *SigningKey {

@@ -12,17 +12,11 @@ import (
 // partLifetime is how long a part stays after the directories stopped naming it, for clients that are just downloading.
 const partLifetime = 10 * time.Minute
 
-// publish writes the parts first and replaces the directories last, each by a rename, so that a client never reads a directory whose parts
-// are not there.
-func (s *Service) publish(files []file, next published, now time.Time) error {
-	root := s.config.PublicDirectory
-	var directories []file
-	for _, f := range files {
-		path := filepath.Join(root, f.path)
-		if f.path[0] != '/' {
-			directories = append(directories, f)
-			continue
-		}
+// writeParts writes the parts that are not there yet. Directories name them afterwards, so a client never reads a directory whose parts are
+// missing.
+func (s *Service) writeParts(parts []file) error {
+	for _, f := range parts {
+		path := filepath.Join(s.config.PublicDirectory, f.path)
 		if _, err := os.Stat(path); err == nil {
 			continue
 		}
@@ -30,8 +24,13 @@ func (s *Service) publish(files []file, next published, now time.Time) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// publish replaces the directories, each by a rename.
+func (s *Service) publish(directories []file, next published, now time.Time) error {
 	for _, f := range directories {
-		if err := writeFile(filepath.Join(root, f.path), f.data); err != nil {
+		if err := writeFile(filepath.Join(s.config.PublicDirectory, f.path), f.data); err != nil {
 			return err
 		}
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha512"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/ristmik/ristmik/pkg/globalconf"
 )
@@ -64,4 +67,27 @@ func (s *Service) resume(version int, certificates [][]byte, resumed *published)
 		return nil, nil
 	}
 	return ownSnapshot(files, directory.Expire)
+}
+
+// ownSnapshot is the configuration as a reader of the newest version sees it.
+func ownSnapshot(files []file, expire time.Time) (*globalconf.Snapshot, error) {
+	var private *globalconf.PrivateParameters
+	var shared *globalconf.SharedParameters
+	for _, f := range files {
+		var err error
+		switch {
+		case !strings.HasPrefix(f.path, "/"+versionFolder(globalconf.MaxVersion)+"/"):
+		case strings.HasSuffix(f.path, "/private-params.xml"):
+			private, err = globalconf.DecodePrivate(globalconf.MaxVersion, f.data)
+		case strings.HasSuffix(f.path, "/shared-params.xml"):
+			shared, err = globalconf.DecodeShared(globalconf.MaxVersion, f.data)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if private == nil || shared == nil {
+		return nil, errors.New("the newest version holds no parameters")
+	}
+	return globalconf.NewSnapshot(private, []*globalconf.SharedParameters{shared}, globalconf.MaxVersion, expire)
 }
