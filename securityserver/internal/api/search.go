@@ -48,10 +48,12 @@ func (a *API) FindClients(ctx context.Context, r gen.FindClientsRequestObject) (
 			list = append(list, a.rendered(c, valid(c.ID.Member())))
 		}
 	}
-	if everywhere && !wanted.valid {
+	if everywhere {
 		for info := range s.Clients() {
-			if wanted.fits(info.ID, info.MemberName, info.SubsystemName) && !local[info.ID] {
-				list = append(list, a.identified(info.ID))
+			if wanted.fits(info.ID, info.MemberName, info.SubsystemName) && !local[info.ID] && wanted.signed(valid, info.ID) {
+				rendered, here := a.identified(info.ID), valid(info.ID.Member())
+				rendered.HasValidLocalSignCert = &here
+				list = append(list, rendered)
 			}
 		}
 	}
@@ -65,12 +67,11 @@ type search struct {
 	instance                     *string
 	members                      bool  // members are shown too
 	signing                      *bool // a valid signing certificate must be here, or must not
-	valid                        bool  // signing is asked for and true: nobody else's client has one here
 }
 
 func newSearch(p gen.FindClientsParams) search {
 	return search{name: newPart(p.Name), class: newPart(p.MemberClass), code: newPart(p.MemberCode), subsystem: newPart(p.SubsystemCode),
-		instance: p.Instance, members: orDefault(p.ShowMembers, true), signing: p.LocalValidSignCert, valid: value(p.LocalValidSignCert)}
+		instance: p.Instance, members: orDefault(p.ShowMembers, true), signing: p.LocalValidSignCert}
 }
 
 func (s search) fits(id identifier.ClientID, member, subsystem string) bool {
