@@ -54,7 +54,7 @@ func (s *Service) Rename(ctx context.Context, id identifier.ClientID, name strin
 }
 
 func parseName(name string) error {
-	constraint, message := "", ""
+	var constraint, message string
 	switch {
 	case name == "":
 		constraint, message = "NotBlank", "Missing parameter: 'subsystem name'"
