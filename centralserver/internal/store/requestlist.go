@@ -160,6 +160,15 @@ var requestOrder = map[string]string{
 	"security_server_id": serverText, "status": "q.status",
 }
 
+// serverOf joins what an order by server needs.
+func serverOf(table, sort string) string {
+	join := " JOIN identifier i ON i.id = " + table + ".server_identifier_id AND i.object_type = 'SERVER'"
+	if sort == "security_server_owner" {
+		join += " " + serverOwner
+	}
+	return join
+}
+
 const serverText = "lower(i.instance || ':' || i.member_class || ':' || i.member_code || ':' || i.server_code)"
 
 // gathered collects all that is asked for and sorts it.
@@ -190,7 +199,7 @@ func (t *Tx) gathered(s requestScope, p registry.Paging) (registry.Page[manageme
 	}
 	from := "gathered q"
 	if strings.HasPrefix(p.Sort, "security_server") {
-		from += " JOIN identifier i ON i.id = q.server_identifier_id " + serverOwner
+		from += serverOf("q", p.Sort)
 	}
 	ids, err := t.window(w, with+"q.id FROM "+from+w.order([]string{expression, "q.id"})+" LIMIT ? OFFSET ?", append(values, w.limit, w.offset)...)
 	if err == nil {
@@ -296,7 +305,7 @@ func (t *Tx) requestGroups(s requestScope, sort string) ([]requestGroup, error) 
 		Number int
 	}
 	servers, err := all(t.tx.DB().Raw("SELECT c.server_identifier_id AS id, "+key+` AS text, c.number FROM (SELECT c.server_identifier_id, SUM(c.number) AS number
-		FROM (`+counted+`) AS c GROUP BY c.server_identifier_id) AS c JOIN identifier i ON i.id = c.server_identifier_id `+serverOwner+" ORDER BY text, i.id",
+		FROM (`+counted+`) AS c GROUP BY c.server_identifier_id) AS c`+serverOf("c", sort)+" ORDER BY text, i.id",
 		values...), func(r serverNumber) (serverNumber, error) { return r, nil })
 	var groups []requestGroup
 	last := ""
