@@ -61,6 +61,10 @@ bench: ## benchmarks
 bench-central: deps ## every list of the central server in a registry ten times the largest known, on both databases (minutes)
 	$(WITH_POSTGRES) go test -v -tags scale -run Scale -timeout 30m ./centralserver/internal/store ./centralserver/internal/confgen
 
+.PHONY: bench-security
+bench-security: deps ## 5 000 clients and configurations with 100 000 subsystems at the security server, with figures (a minute)
+	$(WITH_POSTGRES) go test -v -tags scale -run 'TestScale$$' -p 1 -timeout 30m ./securityserver/internal/api ./securityserver/internal/proxy
+
 .PHONY: tools
 tools: $(BIN)/golangci-lint $(BIN)/oapi-codegen
 $(BIN)/oapi-codegen: .tools/go.mod

@@ -23,6 +23,7 @@ const (
 	maxDirectory     = 1 << 20
 	maxPart          = 256 << 20
 	maxParts         = 256
+	trusted          = 64 << 20 // of an announced length: that much is set aside before anything came
 	directoryTimeout = time.Minute
 	partTimeout      = 10 * time.Minute
 )
@@ -223,9 +224,23 @@ func (c *Client) get(ctx context.Context, address string, timeout time.Duration,
 		}
 		return response.StatusCode, nil, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	data, err := readLimited(response.Body, response.ContentLength, limit)
+	return response.StatusCode, data, err
+}
+
+// readLimited reads what is announced into one piece: growing it step by step costs five times its size. A length of -1 is not known, and one
+// that is not true costs at most the limit.
+func readLimited(r io.Reader, length, limit int64) ([]byte, error) {
+	if length > limit {
+		return nil, errTooLarge
+	}
+	var buffer bytes.Buffer
+	if length > 0 {
+		buffer.Grow(int(min(length, trusted)) + bytes.MinRead)
+	}
+	n, err := buffer.ReadFrom(io.LimitReader(r, limit+1))
+	if err == nil && n > limit {
 		err = errTooLarge
 	}
-	return response.StatusCode, data, err
+	return buffer.Bytes(), err
 }

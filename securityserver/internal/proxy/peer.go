@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/ristmik/ristmik/pkg/certificate"
 	"github.com/ristmik/ristmik/pkg/fault"
@@ -44,7 +45,7 @@ func newPeers(c Config) *peers {
 // ssl_authentication_failed.
 func (p *peers) verify(ctx context.Context, s *globalconf.Snapshot, c *peerConn, provider identifier.ClientID) error {
 	now := p.config.Now()
-	if v := c.verified[provider]; v.snapshot == s && now.Sub(v.at) < verifyAgain {
+	if v := c.verified[provider]; v.snapshot == weak.Make(s) && now.Sub(v.at) < verifyAgain {
 		return nil
 	}
 	if len(c.state.PeerCertificates) == 0 {
@@ -56,7 +57,7 @@ func (p *peers) verify(ctx context.Context, s *globalconf.Snapshot, c *peerConn,
 	if err := serves(s, c.state.PeerCertificates[0], provider); err != nil {
 		return err
 	}
-	c.verified[provider] = verification{s, now}
+	c.verified[provider] = verification{weak.Make(s), now}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/ristmik/ristmik/pkg/fault"
 	"github.com/ristmik/ristmik/pkg/globalconf"
@@ -40,9 +41,10 @@ type peerConn struct {
 	verified map[identifier.ClientID]verification // by provider; used by the connection's holder only
 }
 
-// verification remembers that the peer was found to serve a provider.
+// verification remembers that the peer was found to serve a provider. It keeps no configuration alive: that of a large instance takes 50 MB, and
+// connections remember many of them.
 type verification struct {
-	snapshot *globalconf.Snapshot
+	snapshot weak.Pointer[globalconf.Snapshot]
 	at       time.Time
 }
 

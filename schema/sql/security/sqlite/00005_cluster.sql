@@ -33,8 +33,15 @@ ALTER TABLE request_submission ADD COLUMN node TEXT NOT NULL DEFAULT '';
 
 -- Few of many: every new configuration asks for them.
 CREATE INDEX request_submission_unresolved ON request_submission (id) WHERE outcome IN ('', 'unknown');
+-- The newest of a subject by one index: requests about clients all have the same, empty certificate.
+CREATE INDEX request_submission_subject ON request_submission (client, certificate_hash, id);
+DROP INDEX request_submission_client;
+DROP INDEX request_submission_certificate;
 
 -- +goose Down
+CREATE INDEX request_submission_client ON request_submission (client, id);
+CREATE INDEX request_submission_certificate ON request_submission (certificate_hash, id);
+DROP INDEX request_submission_subject;
 DROP INDEX request_submission_unresolved;
 ALTER TABLE request_submission DROP COLUMN node;
 DROP TABLE internal_tls;
