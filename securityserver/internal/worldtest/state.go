@@ -10,7 +10,7 @@ import (
 
 // tables are what State looks at. Audit records, the questions asked of the central server and kept OCSP responses are not part of it.
 var tables = []string{"client", "server_configuration", "internal_certificate", "token", "token_key", "certificate_request", "token_certificate",
-	"service_description", "service", "access_right", "timestamping_service", "pending_change"}
+	"service_description", "service", "access_right", "local_group", "local_group_member", "timestamping_service", "pending_change"}
 
 // State is what this server knows and holds as text: equal texts are equal states.
 func (w *World) State() string {
