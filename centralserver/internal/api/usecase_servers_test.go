@@ -251,6 +251,11 @@ func TestUseCasesOfClientRegistration(t *testing.T) {
 			}
 			require.Len(t, d.list(officer, "/security-servers/"+ss1+"/clients"), 1)
 		})
+		d.run("14", func(*testing.T) { // its precondition
+			d.refuse(refusal{400, "subsystem_registered_and_cannot_be_deleted", nil, nil, "Delete subsystem",
+				"Subsystem 'SUBSYSTEM:EE/GOV/2/sub' is registered as a security server client and cannot be deleted",
+				`{"memberClass":"GOV","memberCode":"2","memberSubsystemCode":"sub"}`, officer, "DELETE", "/subsystems/" + sub, ""})
+		})
 		d.run("15 5a", func(*testing.T) {
 			d.refuse(refusal{409, "management_request_client_already_registered", []any{"EE/GOV/2/sub", "EE/GOV/1/ss1"}, nil, addClientEvent,
 				newClient + "'SUBSYSTEM:EE/GOV/2/sub' has already been registered as a client to security server 'SERVER:EE/GOV/1/ss1'",

@@ -141,6 +141,12 @@ func TestUseCasesOfMembers(t *testing.T) {
 			d.refuse(refusal{400, "validation_failure", nil, fields("memberAddDto.memberId.memberCode", "NotNull"), "Add member", "Missing parameter: 'memberCode'",
 				`{}`, officer, "POST", "/members", `{"member_name":"x","member_id":{"member_class":"GOV"}}`})
 		})
+		d.run("54", func(t *testing.T) { // 255 characters, whatever their bytes, between spaces that do not count
+			longest := tooLong[:2*255]
+			answered := d.done(201, "Add member", data("GOV", "longest", longest), officer, "POST", "/members", add("GOV", "longest", " "+longest+"\t"))
+			require.Equal(t, longest, answered["member_name"])
+			d.do(officer, "DELETE", "/members/EE:GOV:longest", "", 204)
+		})
 		d.run("10 4a", func(*testing.T) {
 			d.refuse(refusal{409, "member_exists", []any{"EE/GOV/1"}, nil, "Add member", "Failed to add member: Member with class GOV and code 1 already exists",
 				data("GOV", "1", "Again"), officer, "POST", "/members", add("GOV", "1", "Again")})
