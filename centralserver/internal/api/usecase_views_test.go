@@ -166,7 +166,7 @@ func TestUseCasesOfServers(t *testing.T) {
 			d.done(204, "Delete security server", "{"+ownedByOne+"}", officer, "DELETE", "/security-servers/"+ss1, "")
 			require.Equal(t, known, comments())
 			require.Equal(t, [3]int64{}, counts())
-			})
+		})
 		d.run("26 5a", func(t *testing.T) {
 			known := comments()
 			d.ss1()
