@@ -128,7 +128,9 @@ func (s *Service) Import(ctx context.Context, file []byte) (*x509.Certificate, e
 			return err
 		}
 		key, isKey := current.PrivateKey.(crypto.Signer)
-		public, comparable := chain[0].PublicKey.(interface{ Equal(other crypto.PublicKey) bool })
+		public, comparable := chain[0].PublicKey.(interface {
+			Equal(other crypto.PublicKey) bool
+		})
 		if !isKey || !comparable || !public.Equal(key.Public()) {
 			return fault.New(fault.Invalid, "key_not_found", "The certificate does not belong to the internal TLS key")
 		}
