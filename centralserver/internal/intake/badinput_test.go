@@ -215,9 +215,10 @@ func TestOtherInstance(t *testing.T) {
 		for _, kind := range model {
 			l := d.letter(t, kind, d.owner, d.auth, func(r *request.Request) { r.Server, r.Sender = d.Server("FI:GOV:1:ss1"), d.Client("FI:GOV:1") })
 			d.refused(t, l, "invalid_request", text, false)
-			switch kind {
+			switch kind { // by what the request names
 			case request.AuthCertReg, request.AuthCertDeletion, request.AddressChange, request.MaintenanceModeEnable, request.MaintenanceModeDisable:
-				continue // they name no client
+				continue
+			case request.ClientReg, request.ClientDeletion, request.OwnerChange, request.ClientDisable, request.ClientEnable, request.ClientRename:
 			}
 			l = d.letter(t, kind, d.owner, d.auth, func(r *request.Request) { r.Client = d.Client("FI:GOV:1:sub") })
 			d.refused(t, l, "invalid_request", text, false)
