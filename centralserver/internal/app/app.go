@@ -19,6 +19,7 @@ import (
 	"github.com/ristmik/ristmik/centralserver/internal/registry"
 	"github.com/ristmik/ristmik/centralserver/internal/store"
 	"github.com/ristmik/ristmik/centralserver/internal/trust"
+	"github.com/ristmik/ristmik/pkg/adminui"
 	"github.com/ristmik/ristmik/pkg/audit"
 	"github.com/ristmik/ristmik/pkg/daemon"
 	"github.com/ristmik/ristmik/pkg/host"
@@ -82,6 +83,7 @@ func Serve(ctx context.Context, c *Config, version string) (err error) {
 			Registry: registry.New(rows.Registry()), Management: requests, Trust: trust.New(rows.Trust()), Configuration: configuration, DoorKey: doorKey, Version: version, Now: h.Now,
 			PublicPort: c.PublicationPort, ManagementPort: c.ManagementPort, TimestampingInterval: c.GlobalConfiguration.TimeStampingInterval,
 		}).Register(server.API())
+		server.Interface(adminui.Central())
 	})
 	if err != nil {
 		return err
