@@ -45,6 +45,14 @@ func readRequest(ctx context.Context, body *gen.ManagementRequestAdd) (*incoming
 		return nil, err
 	}
 	management.SetEvent(ctx, in.Type, origin)
+	if in.newServer && origin == management.Center { // UC MEMBER_12 6 comes before 7
+		if named, err := identifier.ParseSecurityServerID(f.server); err == nil {
+			registry.AuditServer(ctx, named)
+		}
+		if err := management.CheckFile(in.AuthCertificate); err != nil {
+			return nil, err
+		}
+	}
 	inputs := []registry.Input{{Path: "managementRequestDto.securityServerId", Name: "securityServerId", Value: &f.server, Check: longEnough}}
 	if f.hasClient {
 		inputs = append(inputs, registry.Input{Path: "managementRequestDto.clientId", Name: "clientId", Value: &f.client, Check: longEnough},

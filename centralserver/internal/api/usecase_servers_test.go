@@ -80,10 +80,10 @@ func TestUseCasesOfServerRegistration(t *testing.T) {
 		require.NoError(t, err)
 		d.run("12 6a", func(*testing.T) {
 			refused(400, mrBad, []any{format}, addServerEvent, importing+format, "{"+ownedByOne+"}", ownedServer(ss1, []byte("no certificate")))
+			refused(400, mrBad, []any{format}, addServerEvent, importing+format, "{}", ownedServer("", []byte("the file is looked at first")))
 		})
 		d.run("12 6b", func(*testing.T) {
-			refused(400, mrBad, []any{usage}, addServerEvent, importing+usage, "{"+ownedByOne+","+hashData(signing.Certificate.Raw)+"}",
-				ownedServer(ss1, signing.Certificate.Raw))
+			refused(400, mrBad, []any{usage}, addServerEvent, importing+usage, "{"+ownedByOne+"}", ownedServer(ss1, signing.Certificate.Raw))
 		})
 		d.run("12 7a", func(*testing.T) {
 			d.refuse(refusal{400, "validation_failure", nil, fields("managementRequestDto.securityServerId", "NotBlank"), addServerEvent,

@@ -106,6 +106,13 @@ func checkAuthCertReg(tx Tx, in *submission) error {
 	return nil
 }
 
+// CheckFile refuses a file that holds no authentication certificate in PEM or DER: what the form of UC MEMBER_12 is asked first (step 6). Fault:
+// management_request_invalid_auth_certificate.
+func CheckFile(file []byte) error {
+	_, err := authCertificate(file)
+	return err
+}
+
 // authCertificate reads a PEM or DER file and refuses what is not an authentication certificate (UC MEMBER_12 6).
 func authCertificate(file []byte) (*x509.Certificate, error) {
 	parsed, err := certificate.ParseFile(file)
