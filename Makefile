@@ -8,6 +8,8 @@ export RISTMIK_SHARED ?= $(abspath $(CURDIR)/../shared)
 export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Stale: not built, or a source, the lockfile or an OpenAPI file is newer than what was built.
+UI_STALE := { [ ! -f pkg/adminui/dist/central/index.html ] || [ -n "$$(find pkg/adminui/src pkg/adminui/package-lock.json pkg/adminui/vite.config.ts schema/openapi -newer pkg/adminui/dist/central/index.html ! -name schema.gen.ts -type f -print -quit)" ]; }
 WITH_POSTGRES := go run ./pkg/testkit/cmd/postgres --
 
 .PHONY: help
@@ -18,8 +20,23 @@ help: ## this list
 demo: build ## a whole X-Road instance on this machine (ARGS=--once: run the story and stop; ARGS=--remove: delete its state)
 	$(BIN)/local $(ARGS)
 
+.PHONY: ui
+ui: ## the administrators' interfaces, built for embedding (needs Node.js 20 or later; without it the servers say that it was not built)
+	@if ! command -v npm >/dev/null; then echo "ui: no Node.js on this machine, skipped: the servers will answer with the REST API only"; exit 0; fi; \
+	  $(UI_STALE) || exit 0; \
+	  cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm run --silent build
+
+.PHONY: ui-check
+ui-check: ## types, style and tests of the interfaces
+	cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm run --silent generate && npm run --silent types && npm run --silent lint && npm run --silent test
+
+.PHONY: test-ui
+test-ui: ui ## the interfaces in a real browser (Chromium; installed on Debian as root)
+	@WITH_BROWSER=1 .ci/deps
+	go test -tags browser -run Browser -timeout 10m ./deploy/local/...
+
 .PHONY: build
-build: ## both servers and the one-machine instance, in .bin
+build: ui ## both servers and the one-machine instance, in .bin
 	@mkdir -p $(BIN)
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/centralserver ./centralserver/cmd/centralserver
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/securityserver ./securityserver/cmd/securityserver
