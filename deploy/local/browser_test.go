@@ -87,7 +87,7 @@ func (p *page) logIn(password string) {
 func TestBrowserCentral(t *testing.T) {
 	i := start(t, "sqlite")
 	i.tell(t, story.SetUp())
-	p := openBrowser(t, "https://"+i.Config.Addresses.Central()+":4000")
+	p := openBrowser(t, "https://"+i.Addresses.Central()+":4000")
 
 	p.open("/members")
 	p.fill("username", instance.Administrator)
