@@ -20,15 +20,18 @@ help: ## this list
 demo: build ## a whole X-Road instance on this machine (ARGS=--once: run the story and stop; ARGS=--remove: delete its state)
 	$(BIN)/local $(ARGS)
 
+# Not npm ci: it refuses a lock file that names the packages of some platforms only, which is all that a mirror may have. The versions are the lock file's.
+NPM_INSTALL := npm install --no-save --ignore-scripts --no-audit --no-fund
+
 .PHONY: ui
 ui: ## the administrators' interfaces, built for embedding (needs Node.js 20 or later; without it the servers say that it was not built)
 	@if ! command -v npm >/dev/null; then echo "ui: no Node.js on this machine, skipped: the servers will answer with the REST API only"; exit 0; fi; \
 	  $(UI_STALE) || exit 0; \
-	  cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm run --silent build
+	  cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || $(NPM_INSTALL); } && npm run --silent build
 
 .PHONY: ui-check
 ui-check: ## types, style and tests of the interfaces
-	cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm run --silent generate && npm run --silent types && npm run --silent lint && npm run --silent test
+	cd pkg/adminui && { [ node_modules/.package-lock.json -nt package-lock.json ] || $(NPM_INSTALL); } && npm run --silent generate && npm run --silent types && npm run --silent lint && npm run --silent test
 
 .PHONY: test-ui
 test-ui: ui ## the interfaces in a real browser (Chromium; installed on Debian as root)
@@ -36,8 +39,9 @@ test-ui: ui ## the interfaces in a real browser (Chromium; installed on Debian a
 	go test -tags browser -run Browser -timeout 10m ./deploy/local/...
 
 .PHONY: build
-build: ui ## both servers and the one-machine instance, in .bin
+build: ## both servers and the one-machine instance, in .bin
 	@mkdir -p $(BIN)
+	@$(MAKE) --no-print-directory ui || echo "ui: not built, see above: the servers will answer with the REST API only"
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/centralserver ./centralserver/cmd/centralserver
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/securityserver ./securityserver/cmd/securityserver
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/local ./deploy/local/cmd/local
