@@ -116,6 +116,19 @@ func TestBrowserCentral(t *testing.T) {
 	p.reads("count", "1–1 of 1")
 	require.Zero(t, p.evaluate("document.querySelectorAll('img[src=x]').length + (document.title === 'taken' ? 1 : 0)"))
 
+	// Every order that a heading offers is one that the server knows.
+	for path, orders := range map[string][]string{
+		"/members":  {"member_name", "client_id.member_class", "client_id.member_code"},
+		"/servers":  {"server_id.server_code", "owner_name", "server_id.member_class", "server_id.member_code"},
+		"/requests": {"id", "created_at", "type", "status"},
+	} {
+		for _, order := range orders {
+			p.open(path + "?status=&sort=" + order)
+			p.see("sort-" + order)
+			p.reads("table-"+path[1:], "1000")
+		}
+	}
+
 	request := pair(t, i)
 	p.open("/requests")
 	p.do(cdp.WaitVisible(fmt.Sprintf("a[href=\"/requests/%d\"]", request)), cdp.Click(fmt.Sprintf("a[href=\"/requests/%d\"]", request)))
