@@ -36,7 +36,7 @@ func (v *Verifier) checkRequest(p *parcel, r *Request) error {
 func checkValues(r *Request) error {
 	switch r.Type {
 	case AuthCertReg, AddressChange:
-		if !ValidAddress(r.Address) {
+		if !identifier.ValidAddress(r.Address) {
 			return refuse("invalid_request", "Invalid server address")
 		}
 	case ClientReg, ClientRename:

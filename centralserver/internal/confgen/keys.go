@@ -73,7 +73,7 @@ func (s *Service) Login(ctx context.Context, pin string) error {
 	return nil
 }
 
-// LoginFromFile logs in without a person and without an audit record; used at start with the configured PIN file.
+// LoginFromFile logs in with the configured PIN at start, without a person: its audit record names the user "system".
 func (s *Service) LoginFromFile(ctx context.Context, pin string) error {
 	ctx = audit.Begin(ctx, "Log in to token", audit.Actor{})
 	return s.Login(ctx, pin)
